@@ -1,0 +1,1 @@
+//! From a snapshot and the knowledge to doors, services and their verdicts.

@@ -1,0 +1,1 @@
+//! What is known of services, roles and applications, as cited data.

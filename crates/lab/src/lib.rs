@@ -1,0 +1,1 @@
+//! Real Linux hosts for tests: systemd in nspawn on an overlay clone.

@@ -1,0 +1,1 @@
+//! Asks a running Linux: system bus, sockets, processes, namespaces, packet filter.

@@ -1,0 +1,1 @@
+//! Evaluates a whole nftables ruleset for a packet, without a kernel.

@@ -1,0 +1,1 @@
+//! One audit shown as text, JSON, SARIF and Markdown.
