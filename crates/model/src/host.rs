@@ -41,6 +41,14 @@ pub struct Host {
     pub network_modules: Vec<String>,
 }
 
+impl Host {
+    /// Whether an address is the host's own: loopback, or one of its interfaces'.
+    pub fn has_address(&self, ip: IpAddr) -> bool {
+        let mut own = self.interfaces.iter().flat_map(|i| &i.addresses);
+        ip.is_loopback() || own.any(|a| a.split('/').next().and_then(|a| a.parse().ok()) == Some(ip))
+    }
+}
+
 /// Family of operating systems.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -20,6 +20,7 @@ mod package;
 mod service;
 mod snapshot;
 mod unseen;
+mod web;
 
 pub use application::Application;
 pub use audit::{Audit, AuditHost, AuditService, Door, Evidence, EvidenceKind, Exposure, Link, Verdict};
@@ -31,6 +32,7 @@ pub use package::{Package, PackageFamily, Packages, PendingUpdate};
 pub use service::{Dependency, DependencyKind, Manager, Memory, MemoryMethod, Service, Start, State};
 pub use snapshot::{PacketFilter, Snapshot};
 pub use unseen::{Facts, Subject, Unseen};
+pub use web::{LocalSocket, Upstream, WebConfig};
 
 /// The version of the JSON forms of [`Snapshot`] and [`Audit`]. It grows when a name changes its meaning or goes;
 /// new names may come without it.

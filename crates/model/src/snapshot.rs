@@ -2,8 +2,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AdminPath, Application, Connection, Container, Host, Listener, Packages, SCHEMA_VERSION, Service, Source,
-    Unseen,
+    AdminPath, Application, Connection, Container, Host, Listener, LocalSocket, Packages, SCHEMA_VERSION,
+    Service, Source, Unseen, WebConfig,
 };
 
 /// All facts of a host, collected at one time.
@@ -43,6 +43,12 @@ pub struct Snapshot {
     /// Applications, sorted.
     #[serde(default)]
     pub applications: Vec<Application>,
+    /// What the web servers' configuration says, sorted.
+    #[serde(default)]
+    pub web: Vec<WebConfig>,
+    /// UNIX sockets that accept, sorted.
+    #[serde(default)]
+    pub local_sockets: Vec<LocalSocket>,
     /// The packet filter.
     #[serde(default)]
     pub filter: PacketFilter,
@@ -85,6 +91,8 @@ impl Default for Snapshot {
             containers: Vec::new(),
             packages: Packages::default(),
             applications: Vec::new(),
+            web: Vec::new(),
+            local_sockets: Vec::new(),
             filter: PacketFilter::default(),
             admin_path: None,
             unseen: Vec::new(),
@@ -107,6 +115,9 @@ impl Snapshot {
         self.connections.sort();
         self.containers.sort();
         self.applications.sort();
+        self.web.sort();
+        self.local_sockets.sort();
+        self.local_sockets.dedup();
         self.unseen.sort();
         self.unseen.dedup();
     }
