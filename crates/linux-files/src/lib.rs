@@ -4,6 +4,19 @@
 //! privilege beyond reading. What only a running system can tell is in `doorward-linux-live`.
 #![forbid(unsafe_code)]
 
+pub mod containers;
+#[cfg(test)]
+mod fixture;
+pub mod host;
+pub mod inetd;
+pub mod openrc;
+pub mod packages;
+mod script;
+pub mod service_names;
+pub mod systemd;
+pub mod sysv;
 mod tree;
+mod unread;
+pub mod xinetd;
 
 pub use tree::{CONFIG_LIMIT, Entry, Kind, ReadError, Tree};
