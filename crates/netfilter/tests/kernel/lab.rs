@@ -1,0 +1,298 @@
+//! Two network namespaces, joined by two cables: a host that listens, and a client with several addresses.
+
+use std::io::{self, ErrorKind, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use doorward_netfilter::{Interface, Transport};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// Ports of the host on which something listens.
+pub(crate) const PORTS: &[u16] = &[22, 80, 443, 5432, 8080];
+
+/// The host's interfaces with their addresses; the client's sit in the same networks.
+pub(crate) const CABLES: &[(&str, &[&str], &[&str])] = &[
+    (
+        "srv0",
+        &["10.77.0.1/24", "10.77.0.2/24", "fd77::1/64"],
+        &["10.77.0.11/24", "10.77.0.130/24", "fd77::11/64"],
+    ),
+    (
+        "srv1",
+        &["10.78.0.1/24", "fd78::1/64"],
+        &["10.78.0.11/24", "10.78.0.200/24", "fd78::11/64", "fd78::a:5/64"],
+    ),
+];
+
+/// What to send.
+#[derive(Debug, Clone)]
+pub(crate) struct Probe {
+    pub(crate) protocol: Transport,
+    pub(crate) from: IpAddr,
+    pub(crate) to: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) interface: &'static str,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) source_port: u16,
+    /// `Some(Some(port))`: at that port; `Some(None)`: at one not seen, as the handshake was not finished.
+    pub(crate) arrived_at: Option<Option<u16>>,
+}
+
+pub(crate) struct Lab {
+    host: String,
+    client: String,
+    tcp: Vec<TcpListener>,
+    udp: Vec<UdpSocket>,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Result<Self, String> {
+        let id = std::process::id();
+        let (host, client) = (format!("nfq-h{id}"), format!("nfq-c{id}"));
+        let mut lab = Self { host, client, tcp: Vec::new(), udp: Vec::new() };
+        lab.set_up()?;
+        Ok(lab)
+    }
+
+    fn set_up(&mut self) -> Result<(), String> {
+        ip(&["netns", "add", &self.host])?;
+        ip(&["netns", "add", &self.client])?;
+        for (name, host_addresses, client_addresses) in CABLES {
+            let peer = format!("c{name}");
+            ip(&[
+                "-n",
+                &self.host,
+                "link",
+                "add",
+                name,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                &peer,
+                "netns",
+                &self.client,
+            ])?;
+            for (namespace, device, addresses) in
+                [(&self.host, *name, host_addresses), (&self.client, peer.as_str(), client_addresses)]
+            {
+                // No link-local addresses: they would need time to settle.
+                ip(&["-n", namespace, "link", "set", device, "addrgenmode", "none"])?;
+                for address in *addresses {
+                    let mut words = vec!["-n", namespace, "addr", "add", address, "dev", device];
+                    if address.contains("::") {
+                        words.push("nodad");
+                    }
+                    ip(&words)?;
+                }
+                ip(&["-n", namespace, "link", "set", device, "up"])?;
+            }
+        }
+        for (name, host_addresses, client_addresses) in CABLES {
+            let peer = format!("c{name}");
+            self.introduce(&self.host, name, client_addresses, &self.client, &peer)?;
+            self.introduce(&self.client, &peer, host_addresses, &self.host, name)?;
+        }
+        ip(&["-n", &self.host, "link", "set", "lo", "up"])?;
+        let (tcp, udp) = inside(&self.host, || {
+            let any = |port| SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), port);
+            let tcp: io::Result<Vec<_>> = PORTS.iter().map(|p| TcpListener::bind(any(*p))).collect();
+            let udp: io::Result<Vec<_>> = PORTS.iter().map(|p| UdpSocket::bind(any(*p))).collect();
+            Ok((tcp?, udp?))
+        })?;
+        for listener in &tcp {
+            listener.set_nonblocking(true).map_err(|e| e.to_string())?;
+        }
+        for socket in &udp {
+            socket.set_nonblocking(true).map_err(|e| e.to_string())?;
+        }
+        (self.tcp, self.udp) = (tcp, udp);
+        self.load("table ip t").map(drop)
+    }
+
+    /// Fixed neighbours: rules must meet the probes alone, not the neighbour discovery before them.
+    fn introduce(
+        &self,
+        namespace: &str,
+        device: &str,
+        addresses: &[&str],
+        of: &str,
+        of_device: &str,
+    ) -> Result<(), String> {
+        let link = link_address(of, of_device)?;
+        for address in addresses {
+            let address = address.split('/').next().unwrap_or(address);
+            let neighbour =
+                ["neigh", "replace", address, "lladdr", link.trim(), "dev", device, "nud", "permanent"];
+            ip(&[["-n", namespace].as_slice(), &neighbour].concat())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn interfaces(&self) -> Vec<Interface> {
+        let parse = |list: &[&str]| list.iter().map(|a| a.parse().expect("a network")).collect::<Vec<_>>();
+        CABLES.iter().map(|(name, addresses, _)| Interface::inbound(*name, &parse(addresses))).collect()
+    }
+
+    /// Replaces the host's ruleset and lists it.
+    pub(crate) fn load(&self, ruleset: &str) -> Result<serde_json::Value, String> {
+        let text = format!("flush ruleset\n{ruleset}");
+        let listing = inside(&self.host, || {
+            forget_connections()?;
+            let fail = |out: &Output| io::Error::other(String::from_utf8_lossy(&out.stderr).into_owned());
+            let nft = || Command::new("/usr/sbin/nft");
+            let mut child = nft()
+                .args(["-f", "-"])
+                .stdin(Stdio::piped())
+                .stderr(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()?;
+            child.stdin.take().expect("piped").write_all(text.as_bytes())?;
+            let loaded = child.wait_with_output()?;
+            if !loaded.status.success() {
+                return Err(fail(&loaded));
+            }
+            let listed = nft().args(["-j", "list", "ruleset"]).output()?;
+            if listed.status.success() { Ok(listed.stdout) } else { Err(fail(&listed)) }
+        })?;
+        serde_json::from_slice(&listing).map_err(|e| e.to_string())
+    }
+
+    /// Sends all of them at once and waits until nothing has happened for `patience`.
+    pub(crate) fn probe(&self, probes: &[Probe], patience: Duration) -> Vec<Seen> {
+        self.drain(&mut Vec::new());
+        let sent = inside(&self.client, || probes.iter().map(send).collect::<io::Result<Vec<_>>>())
+            .expect("sending from the client's namespace");
+        let mut seen: Vec<Seen> =
+            sent.iter().map(|(_, port)| Seen { source_port: *port, arrived_at: None }).collect();
+        let mut last = Instant::now();
+        let mut arrivals = Vec::new();
+        while last.elapsed() < patience {
+            thread::sleep(Duration::from_millis(2));
+            self.drain(&mut arrivals);
+            for (index, (socket, source_port)) in sent.iter().enumerate() {
+                let connected =
+                    probes[index].protocol == Transport::Tcp && rustix::net::getpeername(socket).is_ok();
+                let came = |(protocol, from, _): &&(Transport, SocketAddr, u16)| {
+                    *protocol == probes[index].protocol
+                        && from.ip().to_canonical() == probes[index].from
+                        && from.port() == *source_port
+                };
+                let at = match arrivals.iter().find(came) {
+                    Some((_, _, port)) => Some(Some(*port)),
+                    None if connected => Some(None),
+                    None => None,
+                };
+                if at.is_some() && at != seen[index].arrived_at {
+                    seen[index].arrived_at = at;
+                    last = Instant::now();
+                }
+            }
+        }
+        seen
+    }
+
+    /// Takes what has arrived: protocol, from where, at which port.
+    fn drain(&self, arrivals: &mut Vec<(Transport, SocketAddr, u16)>) {
+        for (listener, port) in self.tcp.iter().zip(PORTS) {
+            while let Ok((stream, from)) = listener.accept() {
+                reset(stream);
+                arrivals.push((Transport::Tcp, from, *port));
+            }
+        }
+        for (socket, port) in self.udp.iter().zip(PORTS) {
+            while let Ok((_, from)) = socket.recv_from(&mut [0; 16]) {
+                arrivals.push((Transport::Udp, from, *port));
+            }
+        }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for namespace in [&self.host, &self.client] {
+            let _ = ip(&["netns", "del", namespace]);
+        }
+    }
+}
+
+/// Empties this namespace's table of connections: a port used again must be a new connection.
+fn forget_connections() -> io::Result<()> {
+    let kind = rustix::net::SocketType::RAW;
+    let protocol = Some(rustix::net::netlink::NETFILTER);
+    let socket = rustix::net::socket_with(AddressFamily::NETLINK, kind, SocketFlags::CLOEXEC, protocol)?;
+    // nlmsghdr: length, type (IPCTNL_MSG_CT_DELETE of NFNL_SUBSYS_CTNETLINK), NLM_F_REQUEST | NLM_F_ACK,
+    // sequence, port; nfgenmsg: any family.
+    let mut message = [0u8; 20];
+    message[..4].copy_from_slice(&20u32.to_ne_bytes());
+    message[4..6].copy_from_slice(&0x0102_u16.to_ne_bytes());
+    message[6..8].copy_from_slice(&5u16.to_ne_bytes());
+    rustix::net::send(&socket, &message, rustix::net::SendFlags::empty())?;
+    let mut answer = [0u8; 256];
+    rustix::net::recv(&socket, &mut answer[..], rustix::net::RecvFlags::empty())?;
+    let code = i32::from_ne_bytes([answer[16], answer[17], answer[18], answer[19]]);
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(-code)) }
+}
+
+/// Closes without the long good-bye.
+fn reset(stream: TcpStream) {
+    let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
+}
+
+fn send(probe: &Probe) -> io::Result<(OwnedFd, u16)> {
+    let family = if probe.from.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let (kind, protocol) = match probe.protocol {
+        Transport::Tcp => (SocketType::STREAM, ipproto::TCP),
+        _ => (SocketType::DGRAM, ipproto::UDP),
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(family, kind, flags, Some(protocol))?;
+    rustix::net::bind(&socket, &SocketAddr::new(probe.from, 0))?;
+    match rustix::net::connect(&socket, &SocketAddr::new(probe.to, probe.port)) {
+        Ok(()) => {}
+        Err(e) if matches!(e.kind(), ErrorKind::WouldBlock) || e == rustix::io::Errno::INPROGRESS => {}
+        Err(e) => return Err(e.into()),
+    }
+    let local: SocketAddr = rustix::net::getsockname(&socket)?.try_into().map_err(io::Error::other)?;
+    if probe.protocol == Transport::Tcp {
+        rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
+    } else {
+        rustix::net::send(&socket, b"knock", rustix::net::SendFlags::empty())?;
+    }
+    Ok((socket, local.port()))
+}
+
+/// Runs something on a thread of its own inside a network namespace.
+fn inside<T: Send>(namespace: &str, job: impl FnOnce() -> io::Result<T> + Send) -> Result<T, String> {
+    let path = format!("/run/netns/{namespace}");
+    let job = || {
+        let namespace = std::fs::File::open(&path)?;
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+        job()
+    };
+    thread::scope(|scope| scope.spawn(job).join()).map_err(|_| "panicked")?.map_err(|e| e.to_string())
+}
+
+fn link_address(namespace: &str, device: &str) -> Result<String, String> {
+    let shown = ip(&["-n", namespace, "-o", "link", "show", "dev", device])?;
+    let after = shown.split("link/ether ").nth(1).and_then(|rest| rest.split(' ').next());
+    after.map(str::to_owned).ok_or_else(|| format!("no link address in {shown}"))
+}
+
+fn ip(words: &[&str]) -> Result<String, String> {
+    let program = ["/usr/sbin/ip", "/sbin/ip"].into_iter().find(|p| std::fs::exists(p).unwrap_or(false));
+    let out =
+        Command::new(program.ok_or("no ip program")?).args(words).output().map_err(|e| e.to_string())?;
+    if out.status.success() {
+        return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
+    }
+    Err(format!("ip {}: {}", words.join(" "), String::from_utf8_lossy(&out.stderr)))
+}
