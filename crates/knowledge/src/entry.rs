@@ -1,0 +1,316 @@
+//! The forms of the entries, as they stand in the TOML files.
+
+use std::collections::BTreeMap;
+
+use doorward_model::Protocol;
+use serde::{Deserialize, Serialize};
+
+/// One service: what it is, its doors, why it is dangerous, how it is restricted or removed.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServiceEntry {
+    /// Stable id in kebab-case: `openssh-server`.
+    pub id: String,
+    /// Name as people say it: `OpenSSH server`.
+    pub title: String,
+    /// What it is, in one sentence without a full stop.
+    pub what: String,
+    /// Hazard class (an id in `classes.toml`); absent when it offers an intruder nothing over the network.
+    #[serde(default)]
+    pub class: Option<String>,
+    /// Names by which managers know it, on any distribution; `*` matches any text (`postgresql@*.service`).
+    #[serde(default)]
+    pub units: Vec<String>,
+    /// Names of its inetd or xinetd entries.
+    #[serde(default)]
+    pub inetd: Vec<String>,
+    /// Base names of its programs, for processes that no manager owns and units under another name.
+    #[serde(default)]
+    pub programs: Vec<String>,
+    /// Kernel modules that answer for it.
+    #[serde(default)]
+    pub modules: Vec<String>,
+    /// Packages that bring it, by family of distributions. An empty list says: not packaged there.
+    #[serde(default)]
+    pub packages: BTreeMap<Family, Vec<String>>,
+    /// Doors that it opens as packaged.
+    #[serde(default)]
+    pub doors: Vec<DoorFact>,
+    /// What it gives an intruder, when that differs from its class.
+    #[serde(default)]
+    pub gives: Option<String>,
+    /// How it was attacked.
+    #[serde(default)]
+    pub history: Vec<Vulnerability>,
+    /// How it is restricted when it must stay, best first.
+    #[serde(default)]
+    pub restrict: Vec<Restriction>,
+    /// What is lost, or what else to know, when it is removed.
+    #[serde(default)]
+    pub removal: Option<String>,
+    /// Benchmarks that name it: `CIS Debian 12 2.1.6`.
+    #[serde(default)]
+    pub benchmarks: Vec<String>,
+    /// Where the facts were looked up.
+    pub sources: Vec<String>,
+}
+
+/// Family of distributions that share package and unit names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Debian, Ubuntu.
+    Debian,
+    /// RHEL, Alma, Rocky, Fedora.
+    Redhat,
+    /// SLES, openSUSE.
+    Suse,
+    /// Alpine.
+    Alpine,
+}
+
+impl Family {
+    /// The family of a distribution, by its os-release ids, nearest first.
+    pub fn of<'a>(ids: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        ids.into_iter().find_map(|id| match id {
+            "debian" | "ubuntu" => Some(Self::Debian),
+            "rhel" | "fedora" | "centos" | "almalinux" | "rocky" | "ol" | "amzn" => Some(Self::Redhat),
+            "suse" | "sles" | "opensuse" | "opensuse-leap" | "opensuse-tumbleweed" => Some(Self::Suse),
+            "alpine" => Some(Self::Alpine),
+            _ => None,
+        })
+    }
+}
+
+/// A door that a service opens as packaged.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DoorFact {
+    /// Transport.
+    pub protocol: Protocol,
+    /// Port.
+    pub port: u16,
+    /// Where it binds as packaged.
+    pub bind: Bind,
+    /// When it opens, if not always: `only with mod_ssl`.
+    #[serde(default)]
+    pub when: Option<String>,
+}
+
+/// Where a packaged service binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bind {
+    /// All addresses.
+    Any,
+    /// Loopback.
+    Loopback,
+    /// The source does not say.
+    Unknown,
+}
+
+/// One way in which a service was attacked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Vulnerability {
+    /// `CVE-2022-0543`.
+    pub id: String,
+    /// What it gave, in a few words.
+    pub what: String,
+    /// Whether CISA's catalogue of known exploited vulnerabilities names it.
+    #[serde(default)]
+    pub exploited: bool,
+}
+
+/// One way to restrict a service.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Restriction {
+    /// What to do and what it achieves, in own words.
+    pub text: String,
+    /// File that holds the setting.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// The setting's name.
+    #[serde(default)]
+    pub setting: Option<String>,
+    /// The value that restricts.
+    #[serde(default)]
+    pub value: Option<String>,
+    /// Command by which the daemon checks its configuration (absolute program path, no shell).
+    #[serde(default)]
+    pub check: Option<String>,
+}
+
+/// What a reachable service of a class gives an intruder.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HazardClass {
+    /// Id: `data-store`.
+    pub id: String,
+    /// Name in tables: `data store`.
+    pub title: String,
+    /// What an intruder gains.
+    pub gives: String,
+    /// How it is misused.
+    pub misuse: String,
+    /// Where that was looked up.
+    pub sources: Vec<String>,
+}
+
+/// A role: what a web server is for, and what it requires.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RoleEntry {
+    /// Id as in JSON and `--role`: `nginx`, `php-fpm`.
+    pub id: String,
+    /// Name as people say it.
+    pub title: String,
+    /// Whether it faces the clients.
+    pub kind: RoleKind,
+    /// Ids of the service entries that make the role when they run.
+    pub services: Vec<String>,
+    /// Ports at which a process with one of those services' programs is taken for the site's own server.
+    #[serde(default)]
+    pub ports: Vec<u16>,
+    /// What the role requires besides the base.
+    #[serde(default)]
+    pub requires: Vec<RoleRequirement>,
+    /// Where the facts were looked up.
+    pub sources: Vec<String>,
+}
+
+/// How a role takes part in serving the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RoleKind {
+    /// Answers clients: its TCP doors are the site's own.
+    Front,
+    /// An application server: answers clients when nothing stands in front, and the front otherwise.
+    Runtime,
+}
+
+/// A service that a role requires.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RoleRequirement {
+    /// Unit name or glob.
+    pub unit: String,
+    /// Families where this holds; absent: all.
+    #[serde(default)]
+    pub families: Vec<Family>,
+    /// Why.
+    pub why: String,
+}
+
+/// A service that a host needs to live, or that only looks so.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BaseEntry {
+    /// Id: `journal`.
+    pub id: String,
+    /// Unit names or globs, and init scripts of the other managers.
+    pub units: Vec<String>,
+    /// When the host needs it.
+    pub needed: Condition,
+    /// Virtualizations (systemd's words) for which [`Condition::Guest`] holds.
+    #[serde(default)]
+    pub guest_of: Vec<String>,
+    /// Why it is needed, or why it only looks so.
+    pub why: String,
+    /// Where that was looked up.
+    pub sources: Vec<String>,
+}
+
+/// When a host needs a base service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// Always.
+    Always,
+    /// When it is the one that configures the network (it runs or is enabled, and so is no other of its kind).
+    Network,
+    /// When the host's resolv.conf names a loopback address, that is, asks a resolver on the host itself.
+    LocalResolver,
+    /// When it keeps the clock.
+    Clock,
+    /// Where the host is a guest of one of `guest-of`.
+    Guest,
+    /// When a file system, the boot or the packet filter rests on it: an active one is needed.
+    Active,
+    /// Never: it only looks so. It is judged like any other service.
+    Never,
+}
+
+/// An application that needs services.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ApplicationEntry {
+    /// Id: `wordpress`.
+    pub id: String,
+    /// Name as people say it.
+    pub title: String,
+    /// How it is recognised.
+    pub recognise: Recognise,
+    /// Settings that say what it needs, and where.
+    #[serde(default)]
+    pub settings: Vec<SettingProbe>,
+    /// What it needs.
+    pub needs: Vec<Need>,
+    /// Where that was looked up.
+    pub sources: Vec<String>,
+}
+
+/// How an application is recognised: any one match suffices.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Recognise {
+    /// Installed packages, of any family.
+    #[serde(default)]
+    pub packages: Vec<String>,
+    /// Files: absolute ones, or relative to a document root of the site (`wp-includes/version.php`).
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// Running units.
+    #[serde(default)]
+    pub units: Vec<String>,
+}
+
+/// A setting read from an application's configuration. Never one that holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SettingProbe {
+    /// Name by which needs refer to it: `database-host`.
+    pub name: String,
+    /// Files to look in, absolute or relative to where the application was found; `*` matches within a name.
+    pub files: Vec<String>,
+    /// Regular expression; its first group is the value.
+    pub pattern: String,
+}
+
+/// One need of an application.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Need {
+    /// Ids of service entries, any one of which satisfies it. All that are installed count as needed.
+    pub any: Vec<String>,
+    /// What for.
+    pub why: String,
+    /// Only when this setting was found (and, with `is`, has a value that begins so).
+    #[serde(default)]
+    pub when: Option<Unless>,
+    /// Not when this setting names another host, or has the value given.
+    #[serde(default)]
+    pub unless: Option<Unless>,
+}
+
+/// A condition on a setting.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Unless {
+    /// The setting's name.
+    pub setting: String,
+    /// The value begins with one of these, ASCII case ignored. Empty for `unless`: it names another host.
+    #[serde(default)]
+    pub is: Vec<String>,
+}

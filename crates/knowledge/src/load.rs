@@ -1,0 +1,157 @@
+//! Reading the TOML files, those compiled in and a user's own.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::{ApplicationEntry, BaseEntry, HazardClass, Problem, RoleEntry, ServiceEntry};
+
+/// The files of `knowledge/`, by their path below it.
+static BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+/// A user's file may not be larger.
+const FILE_LIMIT: u64 = 8 << 20;
+/// A user's folder may not hold more files.
+const FILES_LIMIT: usize = 1000;
+
+/// All entries, each list sorted by id.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Knowledge {
+    /// Services.
+    pub services: Vec<ServiceEntry>,
+    /// Hazard classes.
+    pub classes: Vec<HazardClass>,
+    /// Roles.
+    pub roles: Vec<RoleEntry>,
+    /// Base services.
+    pub base: Vec<BaseEntry>,
+    /// Applications.
+    pub applications: Vec<ApplicationEntry>,
+}
+
+/// Why knowledge could not be loaded. Its text names file and place.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file could not be read.
+    #[error("{path}: {source}", path = .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not TOML of the expected form.
+    #[error("{path}: {message}", path = .path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and reason.
+        message: String,
+    },
+    /// The entries contradict each other.
+    #[error("{0}")]
+    Invalid(Problem),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    #[serde(default)]
+    service: Vec<ServiceEntry>,
+    #[serde(default)]
+    class: Vec<HazardClass>,
+    #[serde(default)]
+    role: Vec<RoleEntry>,
+    #[serde(default)]
+    base: Vec<BaseEntry>,
+    #[serde(default)]
+    application: Vec<ApplicationEntry>,
+}
+
+impl Knowledge {
+    /// The entries that are compiled in.
+    ///
+    /// # Panics
+    /// Never in a released build: a test loads every file.
+    pub fn built_in() -> Self {
+        let mut all = Self::default();
+        for (name, text) in BUILT_IN {
+            match parse(Path::new(name), text) {
+                Ok(file) => all.add(file),
+                Err(e) => panic!("built-in knowledge: {e}"),
+            }
+        }
+        all
+    }
+
+    /// The built-in entries with those of `folder` added, or put in the place of the ones with the same id.
+    pub fn load(folder: Option<&Path>) -> Result<Self, LoadError> {
+        let mut all = Self::built_in();
+        if let Some(folder) = folder {
+            for path in toml_files(folder)? {
+                all.add(parse(&path, &read(&path)?)?);
+            }
+            if let Some(problem) = all.problems().into_iter().next() {
+                return Err(LoadError::Invalid(problem));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The path below `knowledge/` and the text of every built-in file.
+    pub fn files() -> &'static [(&'static str, &'static str)] {
+        BUILT_IN
+    }
+
+    fn add(&mut self, file: File) {
+        merge(&mut self.services, file.service, |e| &e.id);
+        merge(&mut self.classes, file.class, |e| &e.id);
+        merge(&mut self.roles, file.role, |e| &e.id);
+        merge(&mut self.base, file.base, |e| &e.id);
+        merge(&mut self.applications, file.application, |e| &e.id);
+    }
+}
+
+fn merge<T>(all: &mut Vec<T>, new: Vec<T>, id: impl Fn(&T) -> &str) {
+    for entry in new {
+        match all.binary_search_by(|e| id(e).cmp(id(&entry))) {
+            Ok(at) => all[at] = entry,
+            Err(at) => all.insert(at, entry),
+        }
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<File, LoadError> {
+    toml::from_str(text).map_err(|e| LoadError::Parse { path: path.to_owned(), message: e.to_string() })
+}
+
+fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let fail = |source| LoadError::Read { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(dir) = folders.pop() {
+        for entry in std::fs::read_dir(&dir).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let kind = entry.file_type().map_err(fail)?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() && entry.path().extension().is_some_and(|e| e == "toml") {
+                files.push(entry.path());
+            }
+            if files.len() + folders.len() > FILES_LIMIT {
+                return Err(fail(std::io::Error::other(format!("more than {FILES_LIMIT} files"))));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    let fail = |source| LoadError::Read { path: path.to_owned(), source };
+    let length = std::fs::metadata(path).map_err(fail)?.len();
+    if length > FILE_LIMIT {
+        return Err(fail(std::io::Error::other(format!("larger than {FILE_LIMIT} bytes"))));
+    }
+    std::fs::read_to_string(path).map_err(fail)
+}
