@@ -1,1 +1,92 @@
 //! From a snapshot and the knowledge to doors, services and their verdicts.
+//!
+//! Pure and deterministic: the same snapshot, knowledge and options give the same [`Audit`], anywhere. The order of
+//! thought is the order of the modules:
+//!
+//! 1. [`graph`]: who needs whom, declared and observed, both directions;
+//! 2. [`roles`]: what the host is for;
+//! 3. [`needs`]: from the role, the base, the admin's way in, applications and the user's word along the graph;
+//! 4. [`exposure`]: who can reach each listener;
+//! 5. [`verdict`]: what nothing needs is a candidate, known to be dangerous or not;
+//! 6. [`explain`]: one service on one card.
+#![forbid(unsafe_code)]
+
+mod doors;
+pub mod explain;
+mod exposure;
+pub mod graph;
+mod needs;
+mod roles;
+mod verdict;
+mod ways_in;
+
+use std::collections::BTreeMap;
+
+use doorward_knowledge::Index;
+use doorward_model::{Audit, AuditHost, SCHEMA_VERSION, Snapshot};
+
+pub use roles::OTHER_SERVER;
+
+/// What the user decides beyond the snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Roles in the place of the detected ones.
+    pub roles: Option<Vec<String>>,
+    /// Services that the user declares as needed, with the reason.
+    pub keep: BTreeMap<String, String>,
+}
+
+/// Everything said of one host, and the graph that it rests on.
+#[derive(Debug)]
+pub struct Assessment<'s> {
+    /// The doors, services and what was not seen.
+    pub audit: Audit,
+    /// Who needs whom.
+    pub graph: graph::Graph<'s>,
+}
+
+/// Judges a snapshot.
+pub fn assess<'s>(snapshot: &'s Snapshot, index: &Index<'_>, options: &Options) -> Assessment<'s> {
+    let graph = graph::Graph::new(snapshot);
+    let facts = Facts { snapshot, index, options, graph: &graph, entries: entries(snapshot, index) };
+    let roles = roles::detect(&facts);
+    let needs = needs::find(&facts, &roles);
+    let mut doors = doors::open(&facts, &roles);
+    verdict::judge_doors(&facts, &roles, &needs, &mut doors);
+    let services = verdict::judge_services(&facts, &needs, &doors);
+    let host = AuditHost {
+        name: snapshot.host.name.clone(),
+        os: snapshot.host.os.clone(),
+        version: snapshot.host.version.clone(),
+        roles: roles.ids(),
+    };
+    let mut unseen = snapshot.unseen.clone();
+    unseen.extend(exposure::Reach::new(snapshot).problem());
+    unseen.sort();
+    let audit = Audit { schema_version: SCHEMA_VERSION, host, doors, services, unseen };
+    Assessment { audit, graph }
+}
+
+/// What every step reads.
+pub(crate) struct Facts<'a, 's, 'k> {
+    pub(crate) snapshot: &'s Snapshot,
+    pub(crate) index: &'a Index<'k>,
+    pub(crate) options: &'a Options,
+    pub(crate) graph: &'a graph::Graph<'s>,
+    /// The knowledge entry of each service, in the snapshot's order.
+    pub(crate) entries: Vec<Option<&'k doorward_knowledge::ServiceEntry>>,
+}
+
+impl<'k> Facts<'_, '_, 'k> {
+    /// The knowledge entry of a service by its name.
+    pub(crate) fn entry(&self, name: &str) -> Option<&'k doorward_knowledge::ServiceEntry> {
+        match self.graph.node(name) {
+            Some(at) => self.entries[at],
+            None => self.index.by_name(name),
+        }
+    }
+}
+
+fn entries<'k>(snapshot: &Snapshot, index: &Index<'k>) -> Vec<Option<&'k doorward_knowledge::ServiceEntry>> {
+    snapshot.services.iter().map(|s| index.service(s)).collect()
+}

@@ -1,0 +1,158 @@
+//! From listeners to doors: one for each service at each address and port, with who can reach it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use doorward_model::{Basis, Door, Exposure, Listener, Namespace, Owner, Protocol, PublishedPort, Verdict};
+
+use crate::Facts;
+use crate::exposure::{Access, Reach};
+use crate::roles::{Roles, lives};
+
+/// Every door of the host, its verdict still open.
+pub(crate) fn open(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>) -> Vec<Door> {
+    let reach = Reach::new(facts.snapshot);
+    let mut doors: Vec<Door> =
+        facts.snapshot.listeners.iter().map(|l| door(facts, roles, l, reach.listener(l))).collect();
+    doors.extend(published(facts, &reach));
+    doors.extend(by_default(facts, roles, &reach));
+    doors.dedup_by(|a, b| same_way_in(a, b));
+    doors
+}
+
+fn door(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, listener: &Listener, access: Access) -> Door {
+    let service = service_name(facts, listener);
+    let package = service
+        .as_deref()
+        .and_then(|name| facts.graph.node(name))
+        .and_then(|node| facts.snapshot.services[node].package.clone());
+    let port = listener.port.filter(|_| listener.protocol != Protocol::Packet);
+    Door {
+        protocol: listener.protocol,
+        address: address_text(listener),
+        port,
+        interface: listener.interface.clone(),
+        namespace: listener.namespace.clone(),
+        exposure: access.exposure,
+        limited_to: access.limited_to,
+        decided_by: access.decided_by,
+        http: roles.is_site_door(listener),
+        service,
+        via: listener.via.clone(),
+        package,
+        verdict: Verdict::Unknown,
+        reasons: access.note.into_iter().collect(),
+        basis: listener.basis,
+    }
+}
+
+/// The service behind a listener; the kernel's own sockets are named by their module.
+fn service_name(facts: &Facts<'_, '_, '_>, listener: &Listener) -> Option<String> {
+    listener.service.clone().or_else(|| match &listener.owner {
+        Owner::Kernel { module: Some(module) } => Some(format!("kernel:{module}")),
+        Owner::Processes { executable: Some(path), .. } => {
+            let name = format!("process:{}", path.rsplit('/').next().unwrap_or(path));
+            facts.graph.node(&name).map(|_| name)
+        }
+        _ => None,
+    })
+}
+
+fn address_text(listener: &Listener) -> String {
+    match listener.address {
+        None => "*".to_owned(),
+        Some(IpAddr::V6(a)) if a.is_unspecified() && listener.v6only == Some(false) => "*".to_owned(),
+        Some(a) => a.to_string(),
+    }
+}
+
+/// Container ports that are published by the packet filter alone, with no socket on the host.
+fn published(facts: &Facts<'_, '_, '_>, reach: &Reach) -> Vec<Door> {
+    let mut doors = Vec::new();
+    for container in facts.snapshot.containers.iter().filter(|c| c.running != Some(false)) {
+        for port in &container.published {
+            if facts.snapshot.listeners.iter().any(|l| serves(l, port)) {
+                continue;
+            }
+            let address = port.host_address.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+            let access = reach.published(address, port);
+            let service = format!("container:{}", container.name);
+            let package = facts.graph.node(&service).and_then(|n| facts.snapshot.services[n].package.clone());
+            doors.push(Door {
+                protocol: port.protocol,
+                address: address.to_string(),
+                port: Some(port.host_port),
+                interface: None,
+                namespace: Namespace::Host,
+                exposure: access.exposure,
+                limited_to: access.limited_to,
+                decided_by: access.decided_by,
+                http: false,
+                service: Some(service),
+                via: Some(port.carried_by.clone()),
+                package,
+                verdict: Verdict::Unknown,
+                reasons: access.note.into_iter().collect(),
+                basis: Basis::Observed,
+            });
+        }
+    }
+    doors
+}
+
+fn serves(listener: &Listener, port: &PublishedPort) -> bool {
+    listener.namespace.is_host()
+        && listener.protocol == port.protocol
+        && listener.port == Some(port.host_port)
+}
+
+/// In a tree that does not run: the doors that its enabled services open as packaged, where no configuration was
+/// read that says otherwise.
+fn by_default(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, reach: &Reach) -> Vec<Door> {
+    let mut doors = Vec::new();
+    if matches!(facts.snapshot.source, doorward_model::Source::Live { .. }) {
+        return doors;
+    }
+    for (service, entry) in facts.snapshot.services.iter().zip(&facts.entries) {
+        let Some(entry) = entry.filter(|_| lives(service) && service.name.ends_with(".service")) else {
+            continue;
+        };
+        let configured = |l: &Listener| {
+            l.service.as_deref() == Some(&service.name)
+                || l.service.as_deref().and_then(|s| facts.entry(s)).is_some_and(|e| e.id == entry.id)
+        };
+        if facts.snapshot.listeners.iter().any(configured) {
+            continue;
+        }
+        for fact in entry.doors.iter().filter(|d| d.when.is_none()) {
+            let address = match fact.bind {
+                doorward_knowledge::Bind::Loopback => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            };
+            let listener = Listener {
+                protocol: fact.protocol,
+                address: Some(address),
+                port: Some(fact.port),
+                v6only: None,
+                interface: None,
+                namespace: Namespace::Host,
+                owner: Owner::Configured { place: format!("default of {}", entry.title) },
+                service: Some(service.name.clone()),
+                via: None,
+                basis: Basis::Default,
+            };
+            doors.push(door(facts, roles, &listener, reach.listener(&listener)));
+        }
+    }
+    doors
+}
+
+/// Several sockets of one service at one place (`SO_REUSEPORT`, one a worker) are one door.
+fn same_way_in(a: &Door, b: &Door) -> bool {
+    a.protocol == b.protocol
+        && a.address == b.address
+        && a.port == b.port
+        && a.interface == b.interface
+        && a.namespace == b.namespace
+        && a.service == b.service
+        && a.exposure == Exposure::max(a.exposure, b.exposure)
+}

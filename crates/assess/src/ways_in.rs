@@ -1,0 +1,39 @@
+//! The administrators' remote ways in: the one used now, and the last one that there is.
+
+use crate::{Facts, roles::lives};
+
+/// Entries that are a proper way in for administrators, best first. Where none of them runs, any remote shell,
+/// desktop or administration that is reachable counts as the last way in.
+const PROPER: &[&str] = &["openssh-server", "dropbear", "tinysshd"];
+/// Hazard classes that let an administrator in.
+const CLASSES: &[&str] = &["remote-shell", "remote-administration"];
+
+/// Services that must never be planned away, with the reason.
+pub(crate) fn find(facts: &Facts<'_, '_, '_>) -> Vec<(usize, String)> {
+    let mut ways = Vec::new();
+    let services = &facts.snapshot.services;
+    if let Some(path) = &facts.snapshot.admin_path
+        && let Some(node) = path.service.as_deref().and_then(|s| facts.graph.node(s))
+    {
+        ways.push((node, format!("you came in by it, from {}", path.remote)));
+    }
+    let answers = |at: usize| {
+        lives(&services[at])
+            && facts.snapshot.listeners.iter().any(|l| {
+                l.service.as_deref() == Some(&services[at].name)
+                    && l.namespace.is_host()
+                    && l.address.is_some_and(|a| !a.is_loopback())
+            })
+    };
+    let of = |test: &dyn Fn(&doorward_knowledge::ServiceEntry) -> bool| -> Vec<usize> {
+        (0..services.len()).filter(|&at| facts.entries[at].is_some_and(test) && answers(at)).collect()
+    };
+    let proper = of(&|e| PROPER.contains(&e.id.as_str()));
+    if !proper.is_empty() {
+        ways.extend(proper.into_iter().map(|at| (at, "the administrators' remote way in".to_owned())));
+    } else if ways.is_empty() {
+        let any = of(&|e| e.class.as_deref().is_some_and(|c| CLASSES.contains(&c)));
+        ways.extend(any.into_iter().map(|at| (at, "the last remote way in for administrators".to_owned())));
+    }
+    ways
+}
