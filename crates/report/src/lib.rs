@@ -1,1 +1,76 @@
-//! One audit shown as text, JSON, SARIF and Markdown.
+//! One audit shown as text, Markdown, JSON and SARIF.
+//!
+//! Text and Markdown are two renderings of one [`View`]; JSON is the audit itself; SARIF is made from the audit.
+//! Nothing from the host reaches an output raw: see [`escape`].
+#![forbid(unsafe_code)]
+
+mod card;
+mod escape;
+mod markdown;
+mod sarif;
+mod table;
+mod text;
+mod view;
+
+pub use escape::escape;
+pub use view::{Section, View};
+
+use doorward_assess::explain::Card;
+use doorward_model::Audit;
+
+/// How text is rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextStyle {
+    /// Columns that a line may take.
+    pub width: usize,
+    /// Whether the terminal takes colour.
+    pub colour: bool,
+}
+
+impl Default for TextStyle {
+    fn default() -> Self {
+        Self { width: 100, colour: false }
+    }
+}
+
+/// The audit as a table for people.
+pub fn text(audit: &Audit, style: TextStyle) -> String {
+    text::render(&View::of(audit), style)
+}
+
+/// The audit as Markdown.
+pub fn markdown(audit: &Audit) -> String {
+    markdown::render(&View::of(audit))
+}
+
+/// The audit as JSON: `schema/audit.schema.json`.
+pub fn json(audit: &Audit) -> String {
+    to_json(audit)
+}
+
+/// The audit as SARIF 2.1.0: one result for each door and service that is no part of the site.
+pub fn sarif(audit: &Audit, version: &str) -> String {
+    to_json(&sarif::log(audit, version))
+}
+
+/// Cards for people.
+pub fn cards_text(cards: &[Card], style: TextStyle) -> String {
+    card::text(cards, style)
+}
+
+/// Cards as Markdown.
+pub fn cards_markdown(cards: &[Card]) -> String {
+    card::markdown(cards)
+}
+
+/// Cards as JSON.
+pub fn cards_json(cards: &[Card]) -> String {
+    to_json(cards)
+}
+
+fn to_json(value: &(impl serde::Serialize + ?Sized)) -> String {
+    let mut text =
+        serde_json::to_string_pretty(value).unwrap_or_else(|e| format!("{{\"error\": {:?}}}", e.to_string()));
+    text.push('\n');
+    text
+}

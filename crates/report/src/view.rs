@@ -1,0 +1,316 @@
+//! What is shown of an audit, and in what order: the one source of the text and Markdown forms.
+
+use doorward_model::{
+    Audit, AuditService, Basis, Door, EvidenceKind, Exposure, Start, State, Unseen, Verdict,
+};
+
+use crate::escape;
+
+/// A page: a heading, a summary, sections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// Host, system and role.
+    pub heading: String,
+    /// One line of numbers.
+    pub summary: String,
+    /// The tables, in order.
+    pub sections: Vec<Section>,
+    /// What to do next.
+    pub next: String,
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Its title.
+    pub title: String,
+    /// Column headings.
+    pub columns: Vec<&'static str>,
+    /// Rows; every cell is escaped.
+    pub rows: Vec<Row>,
+    /// What is said when there are no rows.
+    pub empty: &'static str,
+}
+
+/// One row with the verdict that colours it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The verdict.
+    pub verdict: Option<Verdict>,
+    /// Escaped cells, as many as columns.
+    pub cells: Vec<String>,
+}
+
+const DOOR_COLUMNS: [&str; 7] = ["DOOR", "ADDRESS", "REACHED BY", "VERDICT", "SERVICE", "PACKAGE", "WHY"];
+
+impl View {
+    /// The view of an audit.
+    pub fn of(audit: &Audit) -> Self {
+        let (http, others): (Vec<&Door>, Vec<&Door>) = audit.doors.iter().partition(|d| d.http);
+        let doorless = doorless(audit);
+        let summary = summary(&http, &others, &doorless, audit);
+        let roles = if audit.host.roles.is_empty() {
+            "no web server".to_owned()
+        } else {
+            audit.host.roles.join(", ")
+        };
+        let name = if audit.host.name.is_empty() { "this host" } else { &audit.host.name };
+        let os = if audit.host.os.is_empty() { "unknown system" } else { &audit.host.os };
+        let mut sections = vec![
+            Section {
+                title: "The site's own doors (HTTP)".to_owned(),
+                columns: DOOR_COLUMNS.to_vec(),
+                rows: door_rows(&http),
+                empty: "none found",
+            },
+            Section {
+                title: "Other doors".to_owned(),
+                columns: DOOR_COLUMNS.to_vec(),
+                rows: door_rows(&others),
+                empty: "none",
+            },
+            Section {
+                title: "Services without a door that run unneeded".to_owned(),
+                columns: vec!["SERVICE", "STATE", "START", "MEMORY", "PACKAGE", "VERDICT", "WHY"],
+                rows: doorless.iter().map(|s| service_row(audit, s)).collect(),
+                empty: "none",
+            },
+        ];
+        sections.push(Section {
+            title: "Not seen".to_owned(),
+            columns: vec!["WHAT", "WHY", "WHAT WOULD SHOW IT"],
+            rows: audit.unseen.iter().map(unseen_row).collect(),
+            empty: "nothing: everything asked for was answered",
+        });
+        Self {
+            heading: format!("{} · {} · {}", escape(name), escape(os), escape(&roles)),
+            summary,
+            sections,
+            next: next(&others, &doorless),
+        }
+    }
+}
+
+fn next(others: &[&Door], doorless: &[&AuditService]) -> String {
+    let worst = others.iter().find(|d| d.verdict.is_candidate()).and_then(|d| d.service.as_deref());
+    match worst.or_else(|| doorless.first().map(|s| s.name.as_str())) {
+        Some(name) => format!("One service on one card: doorward explain '{}'", escape(name)),
+        None => "Nothing to shut was found.".to_owned(),
+    }
+}
+
+fn summary(http: &[&Door], others: &[&Door], doorless: &[&AuditService], audit: &Audit) -> String {
+    let count = |v: Verdict| merged(others).iter().filter(|d| d.door.verdict == v).count();
+    let mut parts = vec![format!("{} of the site", plural(merged(http).len(), "door"))];
+    let total = merged(others).len();
+    let by_verdict: Vec<String> =
+        [Verdict::Dangerous, Verdict::Unneeded, Verdict::Unknown, Verdict::Needed, Verdict::Required]
+            .into_iter()
+            .filter(|&v| count(v) > 0)
+            .map(|v| format!("{} {}", count(v), v.as_str()))
+            .collect();
+    if total == 0 {
+        parts.push("no other".to_owned());
+    } else {
+        parts.push(format!("{total} other ({})", by_verdict.join(", ")));
+    }
+    parts.push(format!("{} unneeded without a door", plural(doorless.len(), "service")));
+    if !audit.unseen.is_empty() {
+        parts.push(format!("{} not seen", plural(audit.unseen.len(), "thing")));
+    }
+    parts.join("; ")
+}
+
+fn plural(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// A door, with the address that its rows share when several differ in nothing else.
+struct Merged<'a> {
+    door: &'a Door,
+    address: String,
+}
+
+/// Joins the IPv4 and IPv6 doors, and the transports, of one service that differ in nothing that matters to a reader.
+fn merged<'a>(doors: &[&'a Door]) -> Vec<Merged<'a>> {
+    let mut rows: Vec<Merged<'a>> = Vec::new();
+    for &door in doors {
+        let twin = rows.iter_mut().find(|r| {
+            let d = r.door;
+            d.protocol == door.protocol
+                && d.port == door.port
+                && d.service == door.service
+                && d.exposure == door.exposure
+                && d.verdict == door.verdict
+                && d.namespace == door.namespace
+                && d.interface == door.interface
+        });
+        match twin {
+            Some(row) if is_wildcard(&row.address) && is_wildcard(&door.address) => {
+                row.address = "*".to_owned()
+            }
+            Some(row) if !row.address.split(' ').any(|a| a == door.address) => {
+                row.address.push(' ');
+                row.address.push_str(&door.address);
+            }
+            Some(_) => {}
+            None => rows.push(Merged { door, address: door.address.clone() }),
+        }
+    }
+    rows
+}
+
+fn is_wildcard(address: &str) -> bool {
+    matches!(address, "*" | "0.0.0.0" | "::")
+}
+
+fn door_rows(doors: &[&Door]) -> Vec<Row> {
+    merged(doors).into_iter().map(|m| door_row(&m)).collect()
+}
+
+fn door_row(merged: &Merged<'_>) -> Row {
+    let d = merged.door;
+    let port = d.port.map_or_else(String::new, |p| format!("/{p}"));
+    let address = match &d.interface {
+        Some(interface) => format!("{}%{interface}", merged.address),
+        None => merged.address.clone(),
+    };
+    let label = match &d.namespace {
+        doorward_model::Namespace::Host => String::new(),
+        doorward_model::Namespace::Other { label: Some(label), .. } => format!(" (in {label})"),
+        doorward_model::Namespace::Other { id, .. } => format!(" (in namespace {id})"),
+    };
+    let mut why = d.reasons.first().cloned().unwrap_or_default();
+    if d.basis != Basis::Observed {
+        why = format!("configured, not observed: {why}");
+    }
+    Row {
+        verdict: Some(d.verdict),
+        cells: [
+            format!("{}{port}", d.protocol.as_str()),
+            address,
+            reached_by(d),
+            d.verdict.as_str().to_owned(),
+            format!("{}{label}", d.service.as_deref().unwrap_or("?")),
+            d.package.clone().unwrap_or_else(|| "-".to_owned()),
+            why,
+        ]
+        .iter()
+        .map(|c| escape(c).into_owned())
+        .collect(),
+    }
+}
+
+/// Who reaches a door, in a word or two.
+pub(crate) fn reached_by(door: &Door) -> String {
+    match door.exposure {
+        Exposure::Loopback => "host only".to_owned(),
+        Exposure::Link => "link".to_owned(),
+        Exposure::Limited => match door.limited_to.as_slice() {
+            [one] if one.len() <= 18 => one.clone(),
+            _ => "limited".to_owned(),
+        },
+        Exposure::Everyone => "everyone".to_owned(),
+        Exposure::Closed => "nobody".to_owned(),
+        Exposure::Unknown => "everyone?".to_owned(),
+    }
+}
+
+/// Services that run, or will, although nothing needs them, and that have no door of their own. A unit that only
+/// starts such a service (socket, timer, path) is shown with it, not besides it.
+fn doorless(audit: &Audit) -> Vec<&AuditService> {
+    let has_door = |name: &str| {
+        audit.doors.iter().any(|d| d.service.as_deref() == Some(name) || d.via.as_deref() == Some(name))
+    };
+    let candidates: Vec<&AuditService> = audit
+        .services
+        .iter()
+        .filter(|s| s.verdict.is_candidate() && runs_or_will(s) && !has_door(&s.name))
+        .collect();
+    candidates
+        .iter()
+        .filter(|s| {
+            !(is_trigger(&s.name)
+                && s.links.iter().any(|l| {
+                    l.from == s.name && (has_door(&l.to) || candidates.iter().any(|c| c.name == l.to))
+                }))
+        })
+        .copied()
+        .collect()
+}
+
+fn is_trigger(name: &str) -> bool {
+    [".socket", ".timer", ".path"].iter().any(|suffix| name.ends_with(suffix))
+}
+
+fn runs_or_will(s: &AuditService) -> bool {
+    matches!(s.state, State::Running | State::Changing | State::Failed) || s.start.at_boot()
+}
+
+fn service_row(audit: &Audit, s: &AuditService) -> Row {
+    let triggers: Vec<&str> = audit
+        .services
+        .iter()
+        .filter(|t| is_trigger(&t.name) && t.links.iter().any(|l| l.from == t.name && l.to == s.name))
+        .filter_map(|t| t.name.rsplit('.').next())
+        .collect();
+    let name =
+        if triggers.is_empty() { s.name.clone() } else { format!("{} (+{})", s.name, triggers.join(", ")) };
+    let why = s.evidence.iter().find(|e| e.kind != EvidenceKind::Nothing).or(s.evidence.first());
+    Row {
+        verdict: Some(s.verdict),
+        cells: [
+            name,
+            state_word(s.state).to_owned(),
+            start_word(s.start).to_owned(),
+            s.memory_bytes.map_or_else(|| "-".to_owned(), bytes),
+            s.package.clone().unwrap_or_else(|| "-".to_owned()),
+            s.verdict.as_str().to_owned(),
+            why.map(|e| e.detail.clone()).unwrap_or_default(),
+        ]
+        .iter()
+        .map(|c| escape(c).into_owned())
+        .collect(),
+    }
+}
+
+fn unseen_row(u: &Unseen) -> Row {
+    let cells = [u.what.clone(), u.why.clone(), u.remedy.clone().unwrap_or_else(|| "-".to_owned())];
+    Row { verdict: None, cells: cells.iter().map(|c| escape(c).into_owned()).collect() }
+}
+
+/// A state in one word.
+pub(crate) fn state_word(state: State) -> &'static str {
+    match state {
+        State::Running => "running",
+        State::Exited => "exited",
+        State::Stopped => "stopped",
+        State::Failed => "failed",
+        State::Changing => "changing",
+        State::Unknown => "unknown",
+    }
+}
+
+/// A start type in one word.
+pub(crate) fn start_word(start: Start) -> &'static str {
+    match start {
+        Start::Enabled => "enabled",
+        Start::Disabled => "disabled",
+        Start::Static => "static",
+        Start::Masked => "masked",
+        Start::Generated => "generated",
+        Start::Manual => "manual",
+        Start::Unknown => "unknown",
+    }
+}
+
+/// A size in the largest unit that keeps it above one: `12.3 MB`, of 1,000,000 bytes.
+#[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+pub(crate) fn bytes(n: u64) -> String {
+    match n {
+        0..1_000 => format!("{n} B"),
+        1_000..1_000_000 => format!("{:.0} kB", n as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
+        _ => format!("{:.1} GB", n as f64 / 1e9),
+    }
+}
