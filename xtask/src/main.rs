@@ -1,2 +1,41 @@
-//! The project's own chores.
-fn main() {}
+//! The project's own chores: `cargo xtask --help`.
+#![forbid(unsafe_code)]
+#![expect(clippy::disallowed_methods, reason = "chores write files of the project")]
+
+mod lab;
+mod schema;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Real hosts to test on and to look around in (needs root)
+    #[command(subcommand)]
+    Lab(lab::Chore),
+    /// Write the JSON schemas of audits and snapshots to schema/
+    Schema(schema::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().chore {
+        Chore::Lab(chore) => lab::run(chore),
+        Chore::Schema(arguments) => schema::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}
