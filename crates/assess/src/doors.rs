@@ -13,7 +13,7 @@ pub(crate) fn open(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>) -> Vec<Door> {
     let reach = Reach::new(facts.snapshot);
     let mut doors: Vec<Door> =
         facts.snapshot.listeners.iter().map(|l| door(facts, roles, l, reach.listener(l))).collect();
-    doors.extend(published(facts, &reach));
+    doors.extend(published(facts, roles, &reach));
     doors.extend(by_default(facts, roles, &reach));
     doors.dedup_by(|a, b| same_way_in(a, b));
     doors
@@ -66,7 +66,7 @@ fn address_text(listener: &Listener) -> String {
 }
 
 /// Container ports that are published by the packet filter alone, with no socket on the host.
-fn published(facts: &Facts<'_, '_, '_>, reach: &Reach) -> Vec<Door> {
+fn published(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, reach: &Reach) -> Vec<Door> {
     let mut doors = Vec::new();
     for container in facts.snapshot.containers.iter().filter(|c| c.running != Some(false)) {
         for port in &container.published {
@@ -86,7 +86,7 @@ fn published(facts: &Facts<'_, '_, '_>, reach: &Reach) -> Vec<Door> {
                 exposure: access.exposure,
                 limited_to: access.limited_to,
                 decided_by: access.decided_by,
-                http: false,
+                http: port.protocol == Protocol::Tcp && roles.faces_clients(&service),
                 service: Some(service),
                 via: Some(port.carried_by.clone()),
                 package,

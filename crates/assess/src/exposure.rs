@@ -1,36 +1,21 @@
 //! Who can reach a listener: by its address first, then through the packet filter.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use doorward_model::{
     Exposure, Interface, Listener, Namespace, PacketFilter, Protocol, PublishedPort, Snapshot, Subject,
     Unseen,
 };
-use stub::{Family, Query, Ruleset, Transport};
-mod stub {
-    #[derive(Clone, Copy)]
-    pub(super) enum Family {
-        V4,
-        V6,
-    }
-    #[derive(Default)]
-    pub(super) struct Query;
-    pub(super) struct Ruleset;
-    impl Ruleset {
-        pub(super) fn parse(_: &serde_json::Value) -> Result<Self, String> {
-            Ok(Self)
-        }
-        pub(super) fn is_empty(&self) -> bool {
-            false
-        }
-    }
-    pub(super) enum Transport {
-        Tcp,
-        Udp,
-        Udplite,
-        Sctp,
-    }
-}
+use doorward_netfilter::{Answer, Family, Query, Reach as Filtered, Ruleset, Target, Transport};
+
+/// Beginnings of the names of interfaces that engines and virtual machines make on the host: what comes in by them
+/// comes from the host's own guests.
+const GUEST_INTERFACES: &[&str] =
+    &["br-", "cali", "cni", "docker", "flannel", "lxc", "podman", "veth", "vir", "vnet"];
+
+/// What is said of a container's port that ufw or firewalld seem to close.
+const PAST_THE_FILTER: &str = "published past the packet filter, whose rules for the host close this port";
 
 /// Who can reach a door, and why that is said.
 #[derive(Debug, Clone)]
@@ -55,6 +40,8 @@ impl Access {
 pub(crate) struct Reach<'s> {
     interfaces: &'s [Interface],
     filter: Filter,
+    /// The rules without address translation, made when first asked for.
+    untranslated: OnceCell<Ruleset>,
 }
 
 enum Filter {
@@ -78,7 +65,7 @@ impl<'s> Reach<'s> {
                 Err(e) => Filter::Malformed(e.to_string()),
             },
         };
-        Self { interfaces: &snapshot.host.interfaces, filter }
+        Self { interfaces: &snapshot.host.interfaces, filter, untranslated: OnceCell::new() }
     }
 
     /// What keeps the packet filter from being evaluated, as a fact.
@@ -92,30 +79,27 @@ impl<'s> Reach<'s> {
     /// Who can reach a listener.
     pub(crate) fn listener(&self, listener: &Listener) -> Access {
         let by_address = self.by_address(listener);
-        if !matches!(by_address.exposure, Exposure::Everyone | Exposure::Link)
-            || !listener.protocol.has_port()
-        {
+        if !matches!(by_address.exposure, Exposure::Everyone | Exposure::Link) {
             return by_address;
         }
-        let Some(port) = listener.port else { return by_address };
+        let (Some(protocol), Some(port)) = (transport(listener.protocol), listener.port) else {
+            return by_address;
+        };
         let both = listener.address.is_some_and(|a| a.is_unspecified() && a.is_ipv6())
             && listener.v6only != Some(true);
-        let address = listener.address.filter(|a| !a.is_unspecified());
         let families: &[Family] = match listener.address {
             _ if both => &[Family::V4, Family::V6],
             Some(IpAddr::V6(_)) => &[Family::V6],
             _ => &[Family::V4],
         };
+        // An engine's rules take packets to the container before its proxy's socket sees them.
+        let of_container = listener.service.as_deref().is_some_and(|s| s.starts_with("container:"));
+        let target = if of_container { Target::Anything } else { Target::Socket };
         let ways = families.iter().map(|&family| {
-            self.filtered(
-                by_address.clone(),
-                listener.protocol,
-                family,
-                address,
-                port,
-                listener.interface.as_deref(),
-                None,
-            )
+            let address = listener.address.filter(|a| !a.is_unspecified());
+            let interface = listener.interface.as_deref();
+            let door = self.query(protocol, family, address, port, interface, target);
+            self.filtered(by_address.clone(), &door)
         });
         ways.max_by_key(|access| access.exposure).unwrap_or(by_address)
     }
@@ -125,10 +109,21 @@ impl<'s> Reach<'s> {
         if address.is_loopback() {
             return Access::by_address(Exposure::Loopback);
         }
-        let family = if address.is_ipv6() { Family::V6 } else { Family::V4 };
-        let address = Some(address).filter(|a| !a.is_unspecified());
         let everyone = Access::by_address(Exposure::Everyone);
-        self.filtered(everyone, port.protocol, family, address, port.host_port, None, None)
+        let Some(protocol) = transport(port.protocol) else { return everyone };
+        let address = Some(address).filter(|a| !a.is_unspecified());
+        let family = address.map_or(Family::V4, Family::of);
+        let door = self.query(protocol, family, address, port.host_port, None, Target::Anything);
+        self.filtered(everyone, &door)
+    }
+
+    /// Whether the filter would close a published port if it were the host's own: ufw's and firewalld's rules for
+    /// the host do not see what is translated to a container.
+    fn is_published_past_the_filter(&self, door: &Query) -> bool {
+        let Filter::Rules(rules) = &self.filter else { return false };
+        let untranslated = self.untranslated.get_or_init(|| rules.without_translation());
+        let own = Query { target: Target::Socket, ..door.clone() };
+        untranslated.reach(&own).reach == Filtered::Closed
     }
 
     fn by_address(&self, listener: &Listener) -> Access {
@@ -185,16 +180,21 @@ impl<'s> Reach<'s> {
         Access::by_address(exposure)
     }
 
-    fn filtered(
+    fn query(
         &self,
-        open: Access,
-        protocol: Protocol,
+        protocol: Transport,
         family: Family,
         address: Option<IpAddr>,
         port: u16,
-        interface: Option<&str>,
-        forwarded: Option<(IpAddr, u16)>,
-    ) -> Access {
+        bound_to: Option<&str>,
+        target: Target,
+    ) -> Query {
+        let interfaces = self.interfaces.iter().map(rules_interface).collect();
+        Query { protocol, family, address, port, bound_to: bound_to.map(str::to_owned), interfaces, target }
+    }
+
+    /// What the packet filter leaves of a door that is open by its address.
+    fn filtered(&self, open: Access, door: &Query) -> Access {
         let rules = match &self.filter {
             Filter::None => return open,
             Filter::Unread | Filter::Malformed(_) => {
@@ -205,9 +205,32 @@ impl<'s> Reach<'s> {
             }
             Filter::Rules(rules) => rules,
         };
-        let Some(transport) = transport(protocol) else { return open };
-        let _ = (rules, transport, family, address, port, interface, forwarded, Query::default());
-        open
+        let Answer { reach, rule, notes, .. } = rules.reach(door);
+        let note = notes.into_iter().next();
+        let decided_by = rule.map(|r| r.to_string());
+        let (exposure, limited_to, note) = match reach {
+            Filtered::Open => (open.exposure, Vec::new(), note),
+            Filtered::Limited { to } => (Exposure::Limited, to, note),
+            Filtered::Closed => (Exposure::Closed, Vec::new(), note),
+            Filtered::Undecided { why } => {
+                (Exposure::Unknown, Vec::new(), Some(format!("the packet filter does not decide: {why}")))
+            }
+        };
+        let past = door.target == Target::Anything
+            && exposure == Exposure::Everyone
+            && self.is_published_past_the_filter(door);
+        let note = if past { Some(PAST_THE_FILTER.to_owned()) } else { open.note.or(note) };
+        Access { exposure, limited_to, decided_by, note }
+    }
+}
+
+fn rules_interface(interface: &Interface) -> doorward_netfilter::Interface {
+    let guests = GUEST_INTERFACES.iter().any(|start| interface.name.starts_with(start));
+    doorward_netfilter::Interface {
+        name: interface.name.clone(),
+        index: (interface.index != 0).then_some(interface.index),
+        addresses: interface.addresses.iter().filter_map(|a| a.parse().ok()).collect(),
+        inbound: interface.up && !interface.loopback && !guests,
     }
 }
 

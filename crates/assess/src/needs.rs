@@ -41,7 +41,7 @@ pub(crate) fn find(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>) -> Needs {
     search.follow();
     let mut of = search.needs;
     for evidence in &mut of {
-        evidence.sort();
+        evidence.sort_by_key(|e| e.kind); // stable: of one kind, the nearest to the site comes first
         evidence.dedup();
     }
     Needs { of }
@@ -142,7 +142,17 @@ impl Search<'_, '_, '_, '_> {
         if wish && !lives(target) && !self.facts.graph.is_group(edge.other) {
             return;
         }
-        self.add_once(edge.other, edge.origin.evidence(), &from.name, edge.detail.clone());
+        // A socket that is needed for what it starts is no reason to need that.
+        let name = target.name.as_str();
+        let is_circular = edge.origin == Origin::Unit(DependencyKind::Triggers)
+            && self
+                .facts
+                .graph
+                .node(&from.name)
+                .is_some_and(|from| self.needs[from].iter().all(|e| e.by.as_deref() == Some(name)));
+        if !is_circular {
+            self.add_once(edge.other, edge.origin.evidence(), &from.name, edge.detail.clone());
+        }
     }
 
     fn add_once(&mut self, node: usize, kind: EvidenceKind, by: &str, detail: String) {

@@ -1,7 +1,7 @@
 //! What the host is for: which web servers face the clients, and which application servers stand behind them.
 
 use doorward_knowledge::{RoleEntry, RoleKind, ServiceEntry};
-use doorward_model::{Listener, Protocol, Service, State};
+use doorward_model::{Listener, Protocol, Service, Snapshot, State};
 
 use crate::{Facts, graph::Origin};
 
@@ -165,26 +165,36 @@ fn add_unknown_servers(facts: &Facts<'_, '_, '_>, roles: &mut Roles<'_>, wanted:
     if !wanted(OTHER_SERVER) {
         return;
     }
-    for listener in &facts.snapshot.listeners {
-        let on_web_port = listener.protocol == Protocol::Tcp
-            && listener.namespace.is_host()
-            && listener.port.is_some_and(|p| WEB_PORTS.contains(&p))
-            && listener.address.is_some_and(|a| !a.is_loopback());
-        let Some(service) = listener.service.as_deref().filter(|_| on_web_port) else { continue };
-        if roles.playing.iter().any(|p| p.service == service) {
+    let runtimes = |service: &str| {
+        let known = &facts.index.knowledge().roles;
+        facts.entry(service).is_some_and(|e| known.iter().any(|r| r.services.contains(&e.id)))
+    };
+    for (service, port) in on_web_ports(facts.snapshot) {
+        if roles.playing.iter().any(|p| p.service == service) || runtimes(&service) {
             continue;
         }
-        let knowledge = facts.index.knowledge();
-        let runtime =
-            facts.entry(service).is_some_and(|e| knowledge.roles.iter().any(|r| r.services.contains(&e.id)));
-        if !runtime {
-            roles.playing.push(Playing {
-                id: OTHER_SERVER.to_owned(),
-                role: None,
-                service: service.to_owned(),
-                faces_clients: true,
-                why: format!("answers on the web's port {}", listener.port.unwrap_or_default()),
-            });
-        }
+        roles.playing.push(Playing {
+            id: OTHER_SERVER.to_owned(),
+            role: None,
+            service,
+            faces_clients: true,
+            why: format!("answers on the web's port {port}"),
+        });
     }
+}
+
+/// Services that answer on the web's ports beyond the host, on sockets of their own or published ones.
+fn on_web_ports(snapshot: &Snapshot) -> Vec<(String, u16)> {
+    let listening = snapshot.listeners.iter().filter_map(|l| {
+        let outside = l.namespace.is_host() && l.address.is_some_and(|a| !a.is_loopback());
+        let port = l.port.filter(|p| l.protocol == Protocol::Tcp && outside && WEB_PORTS.contains(p))?;
+        Some((l.service.clone()?, port))
+    });
+    let containers = snapshot.containers.iter().filter(|c| c.running != Some(false));
+    let published = containers.flat_map(|c| c.published.iter().map(move |p| (c, p))).filter_map(|(c, p)| {
+        let outside = !p.host_address.starts_with("127.") && p.host_address != "::1";
+        let is_web = p.protocol == Protocol::Tcp && outside && WEB_PORTS.contains(&p.host_port);
+        is_web.then(|| (format!("container:{}", c.name), p.host_port))
+    });
+    listening.chain(published).collect()
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use doorward_model::{
-    AuditService, Door, Evidence, EvidenceKind, Exposure, Protocol, Service, Source, State, Subject, Verdict,
+    AuditService, Door, Evidence, EvidenceKind, Exposure, Protocol, Service, Source, Subject, Verdict,
 };
 
 use crate::Facts;
@@ -24,12 +24,7 @@ pub(crate) fn judge_services(facts: &Facts<'_, '_, '_>, needs: &Needs, doors: &[
 }
 
 fn service_rank(service: &AuditService) -> (Verdict, bool, Reverse<Option<u64>>) {
-    (service.verdict, !runs_or_will(service), Reverse(service.memory_bytes))
-}
-
-/// Whether a service runs now or comes up at the next boot: only then is there something to shut.
-pub(crate) fn runs_or_will(service: &AuditService) -> bool {
-    matches!(service.state, State::Running | State::Changing | State::Failed) || service.start.at_boot()
+    (service.verdict, !service.lives(), Reverse(service.memory_bytes))
 }
 
 fn judge_service(facts: &Facts<'_, '_, '_>, needs: &Needs, doors: &[Door], node: usize) -> AuditService {
@@ -97,7 +92,7 @@ fn verdict_of(
 
 fn nothing_text(known: bool) -> String {
     let text =
-        if known { "nothing was found that needs it" } else { "not known by name, and nothing needs it" };
+        if known { "nothing found that needs it" } else { "not known by name; nothing found that needs it" };
     text.to_owned()
 }
 

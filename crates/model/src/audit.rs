@@ -166,6 +166,13 @@ pub struct AuditService {
     pub links: Vec<Link>,
 }
 
+impl AuditService {
+    /// Whether it runs now or comes up at the next boot: only then is there something to shut.
+    pub fn lives(&self) -> bool {
+        matches!(self.state, State::Running | State::Changing | State::Failed) || self.start.at_boot()
+    }
+}
+
 /// One edge between two services.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Link {

@@ -150,6 +150,19 @@ impl Ruleset {
         self.tables == 0
     }
 
+    /// The same rules without address translation: what the packet filter would say of a port that is published
+    /// past it.
+    #[must_use]
+    pub fn without_translation(&self) -> Self {
+        let mut rules = self.clone();
+        for chain in &mut rules.chains {
+            if chain.base.as_ref().is_some_and(|base| base.is_nat) {
+                chain.base = None;
+            }
+        }
+        rules
+    }
+
     /// Whether the kernel tracks connections of that version for these rules.
     pub(crate) fn tracks(&self, family: Family) -> bool {
         match family {

@@ -127,6 +127,8 @@ fn published_ports_bypass_ufw() {
     }
     let dnat = "closed | ip nat DOCKER: iifname != docker0 tcp dport 8080 dnat to 172.17.0.2:80";
     says(&rules, &tcp(8080), &format!("{dnat} | diverted to Some(172.17.0.2) Some(80)"));
+    let ufw = rules.without_translation().reach(&tcp(8080));
+    assert_eq!(ufw.reach, Reach::Closed, "{ufw:?}");
     // Without Docker's translation, ufw's word counts.
     let beside = Query { address: Some("10.1.0.1".parse().unwrap()), target: Target::Anything, ..tcp(9000) };
     says(&rules, &beside, "closed | ip filter INPUT: policy drop");
