@@ -1,6 +1,6 @@
 //! The audit as SARIF 2.1.0, for those who gather findings of many tools.
 
-use doorward_model::{Audit, AuditService, Door, Exposure, State, Verdict};
+use doorward_model::{Audit, AuditService, Door, Exposure, Verdict};
 use serde_json::{Value, json};
 
 use crate::escape;
@@ -72,11 +72,9 @@ fn door_result(door: &Door) -> Option<Value> {
 }
 
 fn service_result(audit: &Audit, service: &AuditService) -> Option<Value> {
-    let lives =
-        matches!(service.state, State::Running | State::Changing | State::Failed) || service.start.at_boot();
     let has_door = audit.doors.iter().any(|d| d.service.as_ref() == Some(&service.name));
     let rule = match service.verdict {
-        _ if !lives || has_door => return None,
+        _ if !service.lives() || has_door => return None,
         Verdict::Dangerous | Verdict::Unneeded => 3,
         Verdict::Unknown => 4,
         Verdict::Needed | Verdict::Required => return None,

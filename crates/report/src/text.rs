@@ -5,18 +5,25 @@ use std::fmt::Write as _;
 use doorward_model::Verdict;
 
 use crate::TextStyle;
-use crate::table::{cut, line, widths};
+use crate::table::{lines, widths, wrap};
 use crate::view::{Section, View};
 
 pub(crate) fn render(view: &View, style: TextStyle) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}", bold(&cut(&view.heading, style.width), style));
-    let _ = writeln!(out, "{}", cut(&view.summary, style.width));
+    for line in wrap(&view.heading, style.width) {
+        let _ = writeln!(out, "{}", bold(&line, style));
+    }
+    for line in wrap(&view.summary, style.width) {
+        let _ = writeln!(out, "{line}");
+    }
     for section in &view.sections {
         let _ = writeln!(out, "\n{}", bold(&section.title, style));
         table(&mut out, section, style);
     }
-    let _ = writeln!(out, "\n{}", view.next);
+    out.push('\n');
+    for line in wrap(&view.next, style.width) {
+        let _ = writeln!(out, "{line}");
+    }
     out
 }
 
@@ -28,10 +35,14 @@ fn table(out: &mut String, section: &Section, style: TextStyle) {
     let rows: Vec<&[String]> = section.rows.iter().map(|r| r.cells.as_slice()).collect();
     let widths = widths(&section.columns, &rows, style.width.saturating_sub(2));
     let headings: Vec<String> = section.columns.iter().map(|&c| c.to_owned()).collect();
-    let _ = writeln!(out, "  {}", line(&headings, &widths));
+    for line in lines(&headings, &widths) {
+        let _ = writeln!(out, "  {line}");
+    }
     for row in &section.rows {
-        let text = line(&row.cells, &widths);
-        let _ = writeln!(out, "{} {}", mark(row.verdict), coloured(&text, row.verdict, style));
+        for (at, line) in lines(&row.cells, &widths).iter().enumerate() {
+            let mark = if at == 0 { mark(row.verdict) } else { ' ' };
+            let _ = writeln!(out, "{mark} {}", coloured(line, row.verdict, style));
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl View {
 fn next(others: &[&Door], doorless: &[&AuditService]) -> String {
     let worst = others.iter().find(|d| d.verdict.is_candidate()).and_then(|d| d.service.as_deref());
     match worst.or_else(|| doorless.first().map(|s| s.name.as_str())) {
-        Some(name) => format!("One service on one card: doorward explain '{}'", escape(name)),
+        Some(name) => format!("One service on one card: doorward explain '{}'", escape(short(name))),
         None => "Nothing to shut was found.".to_owned(),
     }
 }
@@ -191,7 +191,7 @@ fn door_row(merged: &Merged<'_>) -> Row {
             address,
             reached_by(d),
             d.verdict.as_str().to_owned(),
-            format!("{}{label}", d.service.as_deref().unwrap_or("?")),
+            format!("{}{label}", d.service.as_deref().map_or("?", short)),
             d.package.clone().unwrap_or_else(|| "-".to_owned()),
             why,
         ]
@@ -201,13 +201,18 @@ fn door_row(merged: &Merged<'_>) -> Row {
     }
 }
 
+/// A unit's name as systemd's own tools take it: `ssh` for `ssh.service`.
+fn short(name: &str) -> &str {
+    name.strip_suffix(".service").unwrap_or(name)
+}
+
 /// Who reaches a door, in a word or two.
 pub(crate) fn reached_by(door: &Door) -> String {
     match door.exposure {
         Exposure::Loopback => "host only".to_owned(),
         Exposure::Link => "link".to_owned(),
         Exposure::Limited => match door.limited_to.as_slice() {
-            [one] if one.len() <= 18 => one.clone(),
+            [one] if one.len() <= 40 => one.strip_prefix("saddr ").unwrap_or(one).to_owned(),
             _ => "limited".to_owned(),
         },
         Exposure::Everyone => "everyone".to_owned(),
@@ -225,7 +230,7 @@ fn doorless(audit: &Audit) -> Vec<&AuditService> {
     let candidates: Vec<&AuditService> = audit
         .services
         .iter()
-        .filter(|s| s.verdict.is_candidate() && runs_or_will(s) && !has_door(&s.name))
+        .filter(|s| s.verdict.is_candidate() && s.lives() && !has_door(&s.name))
         .collect();
     candidates
         .iter()
@@ -243,10 +248,6 @@ fn is_trigger(name: &str) -> bool {
     [".socket", ".timer", ".path"].iter().any(|suffix| name.ends_with(suffix))
 }
 
-fn runs_or_will(s: &AuditService) -> bool {
-    matches!(s.state, State::Running | State::Changing | State::Failed) || s.start.at_boot()
-}
-
 fn service_row(audit: &Audit, s: &AuditService) -> Row {
     let triggers: Vec<&str> = audit
         .services
@@ -254,8 +255,10 @@ fn service_row(audit: &Audit, s: &AuditService) -> Row {
         .filter(|t| is_trigger(&t.name) && t.links.iter().any(|l| l.from == t.name && l.to == s.name))
         .filter_map(|t| t.name.rsplit('.').next())
         .collect();
-    let name =
-        if triggers.is_empty() { s.name.clone() } else { format!("{} (+{})", s.name, triggers.join(", ")) };
+    let name = match triggers.as_slice() {
+        [] => short(&s.name).to_owned(),
+        triggers => format!("{} (+{})", short(&s.name), triggers.join(", ")),
+    };
     let why = s.evidence.iter().find(|e| e.kind != EvidenceKind::Nothing).or(s.evidence.first());
     Row {
         verdict: Some(s.verdict),
