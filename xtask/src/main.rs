@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::disallowed_methods, reason = "chores write files of the project")]
 
+mod bench;
 mod lab;
 mod schema;
 
@@ -16,6 +17,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure the audit beside its peers on a real host (needs root)
+    Bench(bench::Arguments),
+    /// Time a command as whole processes (the benchmark runs this in its host)
+    #[command(hide = true)]
+    Measure(bench::measure::Arguments),
+    /// Listen on many ports for some minutes (the benchmark runs this in its host)
+    #[command(hide = true)]
+    Listen(bench::load::Arguments),
     /// Real hosts to test on and to look around in (needs root)
     #[command(subcommand)]
     Lab(lab::Chore),
@@ -25,6 +34,9 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
+        Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Measure(arguments) => bench::measure::run(&arguments),
+        Chore::Listen(arguments) => bench::load::listen(&arguments),
         Chore::Lab(chore) => lab::run(chore),
         Chore::Schema(arguments) => schema::run(&arguments),
     }
