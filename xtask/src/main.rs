@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "chores write files of the project")]
 
 mod bench;
+mod fuzz;
 mod lab;
 mod schema;
 
@@ -25,6 +26,8 @@ enum Chore {
     /// Listen on many ports for some minutes (the benchmark runs this in its host)
     #[command(hide = true)]
     Listen(bench::load::Arguments),
+    /// Fuzz the parsers
+    Fuzz(fuzz::Arguments),
     /// Real hosts to test on and to look around in (needs root)
     #[command(subcommand)]
     Lab(lab::Chore),
@@ -35,6 +38,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Measure(arguments) => bench::measure::run(&arguments),
         Chore::Listen(arguments) => bench::load::listen(&arguments),
         Chore::Lab(chore) => lab::run(chore),
