@@ -130,7 +130,7 @@ pub(crate) fn judge_doors(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, needs: &
         door.verdict = verdict;
         door.reasons = reasons;
     }
-    doors.sort_by(|a, b| door_rank(a).cmp(&door_rank(b)));
+    doors.sort_by_cached_key(door_rank);
 }
 
 fn door_rank(d: &Door) -> impl Ord + use<> {

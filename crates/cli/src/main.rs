@@ -1,2 +1,29 @@
-//! The `doorward` command.
-fn main() {}
+//! `doorward`: closes every door to a web server that its site does not need.
+//!
+//! This crate alone chooses a host, reads options and talks to people; everything else is a library. One file a
+//! command lies in `commands/`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod config;
+mod exit;
+mod observe;
+mod output;
+mod source;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::run(args) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            let text = format!("{error:#}");
+            eprintln!("doorward: {}", doorward_report::escape(&text));
+            exit::Exit::of(&error).into()
+        }
+    }
+}

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use doorward_model::{Container, Facts, Protocol, PublishedPort, Subject, Unseen};
+use doorward_model::{
+    Container, Dependency, DependencyKind, Facts, Manager, Protocol, PublishedPort, Service, Start, State,
+    Subject, Unseen,
+};
 
 use crate::{Kind, ReadError, Tree};
 
@@ -14,6 +17,9 @@ mod podman;
 
 /// How a port is carried as far as files tell ([`PublishedPort::carried_by`]).
 const CONFIGURED: &str = "configuration";
+
+/// Engines whose containers run only while a daemon does, with its unit.
+const ENGINES: &[(&str, &str)] = &[("docker", "docker.service"), ("containerd", "containerd.service")];
 
 /// Every container that an engine's files know, sorted.
 pub fn collect(tree: &Tree) -> Facts<Vec<Container>> {
@@ -27,6 +33,36 @@ pub fn collect(tree: &Tree) -> Facts<Vec<Container>> {
     // A directory and its configuration file name the same machine.
     facts.value.dedup_by(|a, b| a.engine == b.engine && a.id == b.id);
     facts
+}
+
+/// The name of a container as a service.
+pub fn service_name(container: &Container) -> String {
+    format!("container:{}", container.name)
+}
+
+/// A container as a service: an engine with a daemon of its own is needed for it.
+pub fn service(container: &Container) -> Service {
+    let daemon = ENGINES.iter().find(|(engine, _)| *engine == container.engine).map(|(_, unit)| *unit);
+    Service {
+        name: service_name(container),
+        manager: Manager::Container,
+        description: container.image.as_ref().map(|image| format!("container of {image}")),
+        state: match container.running {
+            Some(true) => State::Running,
+            Some(false) => State::Stopped,
+            None => State::Unknown,
+        },
+        start: match container.restarts {
+            Some(true) => Start::Enabled,
+            Some(false) => Start::Manual,
+            None => Start::Unknown,
+        },
+        dependencies: daemon
+            .map(|unit| Dependency { kind: DependencyKind::Requires, on: unit.to_owned() })
+            .into_iter()
+            .collect(),
+        ..Service::default()
+    }
 }
 
 /// Home directories, where engines that run without root keep their containers. Those that are not ours to look into

@@ -4,6 +4,7 @@
 //! privilege beyond reading. What only a running system can tell is in `doorward-linux-live`.
 #![forbid(unsafe_code)]
 
+pub mod applications;
 pub mod containers;
 #[cfg(test)]
 mod fixture;
@@ -13,10 +14,14 @@ pub mod openrc;
 pub mod packages;
 mod script;
 pub mod service_names;
+pub mod services;
+pub mod snapshot;
 pub mod systemd;
 pub mod sysv;
 mod tree;
 mod unread;
+pub mod web;
 pub mod xinetd;
 
+pub use snapshot::collect;
 pub use tree::{CONFIG_LIMIT, Entry, Kind, ReadError, Tree};

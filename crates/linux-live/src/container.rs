@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use doorward_model::{Container, Listener, Protocol};
+use doorward_linux_files::containers;
+use doorward_model::{Container, Listener, Protocol, Service};
 
 use crate::namespace;
 use crate::process::{ContainerRef, Process, Processes};
@@ -75,9 +76,25 @@ pub fn note_carriers(containers: &mut [Container], listeners: &[Listener]) {
     }
 }
 
+/// A container as a service, with its processes.
+pub(crate) fn service(container: &Container, processes: &Processes) -> Service {
+    let mut service = containers::service(container);
+    let is_own = |p: &&Process| processes.container(p.pid).is_some_and(|found| is_same(&found, container));
+    let own: Vec<&Process> = processes.iter().filter(is_own).collect();
+    service.processes = own.iter().map(|p| p.pid).collect();
+    if let Some(first) = own.iter().min_by_key(|p| (p.started, p.pid)) {
+        service.executable.clone_from(&first.executable);
+        service.capabilities = first.capability_names();
+        service.active_since = Some(first.started);
+        service.memory = processes.memory(&service.processes);
+        service.cpu_usec = Some(own.iter().map(|p| p.cpu_usec).sum());
+    }
+    service
+}
+
 /// The service name of a container.
 pub(crate) fn service_name(container: &Container) -> String {
-    format!("container:{}", container.name)
+    containers::service_name(container)
 }
 
 /// The service name of the container that a cgroup names.

@@ -12,9 +12,9 @@ use doorward_model::{Container, Facts, Listener, Namespace, Protocol, Subject, U
 use crate::namespace::{self, Elsewhere};
 use crate::process::Processes;
 
-mod attribute;
-mod cgroups;
-mod diag;
+pub(crate) mod attribute;
+pub(crate) mod cgroups;
+pub(crate) mod diag;
 mod kernel;
 mod owners;
 mod proc_net;
@@ -48,7 +48,7 @@ pub struct Connected {
 
 /// IP's two families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
+pub(crate) enum Family {
     V4,
     V6,
 }

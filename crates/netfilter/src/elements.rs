@@ -125,7 +125,7 @@ impl Lookup<()> {
     /// Whether a key with these parts is in the set.
     pub(crate) fn hit(&self, key: &[Sym<'_>]) -> Hit<'_> {
         let found = match self.groups.first() {
-            Some((_, members)) => members.hit(key),
+            Some(((), members)) => members.hit(key),
             None => Hit::Never,
         };
         if key.iter().any(|part| matches!(part, Sym::Absent)) {

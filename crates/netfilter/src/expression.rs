@@ -54,7 +54,7 @@ pub(crate) enum Field {
     Mark,
     /// User or group of a local socket: a packet from outside has none yet.
     LocalSocketOwner,
-    /// Whether the packet came out of an IPsec tunnel.
+    /// Whether the packet came out of an `IPsec` tunnel.
     Ipsec,
     /// Type of the destination address by the routing table; seen from the incoming interface if set.
     DestinationType {

@@ -51,8 +51,8 @@ enum Station {
 pub(crate) fn travel<'a>(rules: &'a Ruleset, world: &'a World<'a>, sources: Ranges) -> Journey {
     let mut walk = Walk::new(rules, world, Stage { hook: Hook::Ingress, priority: 0 });
     let flows = Flows::of(world.start(), sources);
-    let flows = run(&mut walk, Hook::Ingress, ingress(rules, world), flows);
-    let flows = run(&mut walk, Hook::Prerouting, stations(rules, world, Hook::Prerouting), flows);
+    let flows = run(&mut walk, Hook::Ingress, &ingress(rules, world), flows);
+    let flows = run(&mut walk, Hook::Prerouting, &stations(rules, world, Hook::Prerouting), flows);
 
     let (mut inward, mut onward) = (Flows::default(), Flows::default());
     for flow in flows.0 {
@@ -70,9 +70,9 @@ pub(crate) fn travel<'a>(rules: &'a Ruleset, world: &'a World<'a>, sources: Rang
             }
         }
     }
-    let delivered = run(&mut walk, Hook::Input, stations(rules, world, Hook::Input), inward);
-    let onward = run(&mut walk, Hook::Forward, stations(rules, world, Hook::Forward), onward);
-    let forwarded = run(&mut walk, Hook::Postrouting, stations(rules, world, Hook::Postrouting), onward);
+    let delivered = run(&mut walk, Hook::Input, &stations(rules, world, Hook::Input), inward);
+    let onward = run(&mut walk, Hook::Forward, &stations(rules, world, Hook::Forward), onward);
+    let forwarded = run(&mut walk, Hook::Postrouting, &stations(rules, world, Hook::Postrouting), onward);
     let gave_up = walk.gave_up();
     Journey { delivered, forwarded, events: walk.events, doubts: walk.doubts, gave_up }
 }
@@ -123,7 +123,7 @@ fn stations(rules: &Ruleset, world: &World<'_>, hook: Hook) -> Vec<(i32, Station
     stations
 }
 
-fn run(walk: &mut Walk<'_>, hook: Hook, stations: Vec<(i32, Station)>, mut flows: Flows) -> Flows {
+fn run(walk: &mut Walk<'_>, hook: Hook, stations: &[(i32, Station)], mut flows: Flows) -> Flows {
     for same in stations.chunk_by(|a, b| a.0 == b.0) {
         let Some((priority, _)) = same.first() else { continue };
         walk.stage = Stage { hook, priority: *priority };

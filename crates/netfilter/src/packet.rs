@@ -44,7 +44,7 @@ pub(crate) struct World<'a> {
     pub(crate) tracks: bool,
     /// Whether limits are exceeded.
     pub(crate) throttled: bool,
-    /// Whether the packet came through an IPsec tunnel.
+    /// Whether the packet came through an `IPsec` tunnel.
     pub(crate) ipsec: bool,
     /// A dynamic set that the client got itself into.
     pub(crate) member_of: Option<usize>,
@@ -242,7 +242,7 @@ impl World<'_> {
         let flag = |b: bool| Sym::Number(u128::from(b));
         match field {
             Field::Source(version) if version == self.version() => self.source(),
-            Field::Destination(version) if version == self.version() => self.destination(state),
+            Field::Destination(version) if version == self.version() => Self::destination(state.destination),
             Field::Version(version) if version == self.version() => Sym::Number(version.into()),
             Field::HeaderProtocol(version) if version == self.version() => {
                 Sym::Number(self.transport.number())
@@ -329,8 +329,8 @@ impl World<'_> {
         self.source.map_or(Sym::Source, Sym::Number)
     }
 
-    fn destination(&self, state: &State) -> Sym<'_> {
-        match state.destination {
+    fn destination(of: Destination) -> Sym<'static> {
+        match of {
             Destination::Address(address) => Sym::Number(number(address)),
             Destination::Host | Destination::Unknown => Sym::Unknown("the destination address".into()),
         }

@@ -2,7 +2,7 @@
 //!
 //! A client chooses what it sends, so a door is open to those for whom *some* choice gets through. Ordinary choices
 //! (any interface and address of the host, an ephemeral source port, no more than the limits allow) make the main
-//! answer. Extraordinary ones (a privileged source port, an IPsec tunnel, a dynamic set that one can get oneself
+//! answer. Extraordinary ones (a privileged source port, an `IPsec` tunnel, a dynamic set that one can get oneself
 //! into) are tried one at a time and make a door "limited" to those who take them.
 
 use std::net::IpAddr;

@@ -63,6 +63,7 @@ impl<'a> Walk<'a> {
     }
 
     /// `port`: `None` leaves it as it is, `Some(None)` makes it unknown.
+    #[expect(clippy::option_option, reason = "unchanged, unknown and known are three things")]
     fn translated(&mut self, mut flow: Flow, destination: Destination, port: Option<Option<u16>>) {
         let before = (flow.state.destination, flow.state.port);
         flow.state.destination = destination;
@@ -90,7 +91,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    #[allow(clippy::type_complexity)]
     fn resolve_optional(
         &mut self,
         goal: Option<&'a Goal>,

@@ -156,7 +156,9 @@ impl<'a> Walk<'a> {
                 return;
             }
         }
-        inside.into_iter().for_each(|flow| exits.next.add(flow));
+        for flow in inside {
+            exits.next.add(flow);
+        }
     }
 
     /// One statement: flows for which the rule goes on are put into `on`, the others leave.
@@ -201,9 +203,9 @@ impl<'a> Walk<'a> {
                     _ => None,
                 };
                 if *connection {
-                    flow.state.ct_mark = mark
+                    flow.state.ct_mark = mark;
                 } else {
-                    flow.state.mark = mark
+                    flow.state.mark = mark;
                 }
                 on.push(flow);
             }
@@ -443,7 +445,7 @@ fn in_keys<'a, T>(lookup: &'a Lookup<T>, key: &[Sym<'_>]) -> Hit<'a> {
 
 fn bits(m: &Match, key: &[Sym<'_>]) -> Hit<'static> {
     let mask = match &m.right {
-        Table::Inline(lookup) => lookup.groups.first().and_then(|(_, members)| members.numbers.iter().next()),
+        Table::Inline(lookup) => lookup.groups.first().and_then(|((), members)| members.numbers.iter().next()),
         _ => None,
     };
     match (key, mask) {

@@ -147,7 +147,7 @@ fn merged<'a>(doors: &[&'a Door]) -> Vec<Merged<'a>> {
         });
         match twin {
             Some(row) if is_wildcard(&row.address) && is_wildcard(&door.address) => {
-                row.address = "*".to_owned()
+                "*".clone_into(&mut row.address);
             }
             Some(row) if !row.address.split(' ').any(|a| a == door.address) => {
                 row.address.push(' ');

@@ -11,14 +11,14 @@ use doorward_model::{
 };
 
 /// A host that is being described.
-pub struct Made {
-    pub snapshot: Snapshot,
-    pub options: Options,
+pub(crate) struct Made {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) options: Options,
 }
 
 impl Made {
     /// A Debian host seen as root, with one interface and no packet filter.
-    pub fn host() -> Self {
+    pub(crate) fn host() -> Self {
         let interface = |name: &str, loopback, addresses: &[&str]| Interface {
             name: name.into(),
             index: if loopback { 1 } else { 2 },
@@ -49,7 +49,7 @@ impl Made {
     }
 
     /// A running, enabled service of systemd.
-    pub fn runs(mut self, name: &str, executable: &str) -> Self {
+    pub(crate) fn runs(mut self, name: &str, executable: &str) -> Self {
         self.snapshot.services.push(Service {
             name: name.into(),
             manager: if name.contains('.') { Manager::Systemd } else { Manager::Nobody },
@@ -62,17 +62,17 @@ impl Made {
     }
 
     /// The last service depends on another.
-    pub fn depends(mut self, kind: DependencyKind, on: &str) -> Self {
+    pub(crate) fn depends(mut self, kind: DependencyKind, on: &str) -> Self {
         self.last().dependencies.push(Dependency { kind, on: on.into() });
         self
     }
 
     /// The last service listens.
-    pub fn tcp(self, address: &str, port: u16) -> Self {
+    pub(crate) fn tcp(self, address: &str, port: u16) -> Self {
         self.listens(Protocol::Tcp, address, port)
     }
 
-    pub fn listens(mut self, protocol: Protocol, address: &str, port: u16) -> Self {
+    pub(crate) fn listens(mut self, protocol: Protocol, address: &str, port: u16) -> Self {
         let service = self.last().name.clone();
         let executable = self.last().executable.clone();
         self.snapshot.listeners.push(Listener {
@@ -91,14 +91,14 @@ impl Made {
     }
 
     /// The last service accepts at a path.
-    pub fn local(mut self, path: &str) -> Self {
+    pub(crate) fn local(mut self, path: &str) -> Self {
         let service = Some(self.last().name.clone());
         self.snapshot.local_sockets.push(LocalSocket { path: path.into(), service });
         self
     }
 
     /// A web server's configuration, wholly read, with what it passes requests to.
-    pub fn web(mut self, server: &str, upstreams: &[&str]) -> Self {
+    pub(crate) fn web(mut self, server: &str, upstreams: &[&str]) -> Self {
         let upstream =
             |target: &&str| Upstream { target: (*target).into(), place: "/etc/conf:1 pass".into() };
         self.snapshot.web.push(WebConfig {
@@ -111,23 +111,23 @@ impl Made {
     }
 
     /// A connection that was seen.
-    pub fn uses(mut self, from: &str, to: &str, at: &str) -> Self {
+    pub(crate) fn uses(mut self, from: &str, to: &str, at: &str) -> Self {
         let transport = if at.starts_with('/') { Transport::Unix } else { Transport::Tcp };
         let (from, to, at) = (from.into(), to.into(), at.into());
         self.snapshot.connections.push(Connection { from, to, transport, at, count: 1 });
         self
     }
 
-    pub fn with(mut self, change: impl FnOnce(&mut Snapshot)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Snapshot)) -> Self {
         change(&mut self.snapshot);
         self
     }
 
-    pub fn last(&mut self) -> &mut Service {
+    pub(crate) fn last(&mut self) -> &mut Service {
         self.snapshot.services.last_mut().unwrap()
     }
 
-    pub fn audit(mut self) -> Judged {
+    pub(crate) fn audit(mut self) -> Judged {
         self.snapshot.sort();
         static KNOWLEDGE: LazyLock<Knowledge> = LazyLock::new(Knowledge::built_in);
         static INDEX: LazyLock<Index<'_>> = LazyLock::new(|| Index::new(&KNOWLEDGE));
@@ -136,25 +136,25 @@ impl Made {
 }
 
 /// What was said of it.
-pub struct Judged(pub Audit);
+pub(crate) struct Judged(pub Audit);
 
 impl Judged {
-    pub fn service(&self, name: &str) -> &AuditService {
+    pub(crate) fn service(&self, name: &str) -> &AuditService {
         self.0.services.iter().find(|s| s.name == name).unwrap_or_else(|| panic!("no {name}"))
     }
 
-    pub fn door(&self, port: u16) -> &Door {
+    pub(crate) fn door(&self, port: u16) -> &Door {
         self.0.doors.iter().find(|d| d.port == Some(port)).unwrap_or_else(|| panic!("no door {port}"))
     }
 
     /// `verdict: first evidence` of a service.
-    pub fn of(&self, name: &str) -> String {
+    pub(crate) fn of(&self, name: &str) -> String {
         let s = self.service(name);
         format!("{}: {}", s.verdict.as_str(), s.evidence[0].detail)
     }
 
     /// `verdict exposure: first reason` of a door.
-    pub fn at(&self, port: u16) -> String {
+    pub(crate) fn at(&self, port: u16) -> String {
         let d = self.door(port);
         let exposure = match d.exposure {
             Exposure::Closed => "closed",

@@ -119,7 +119,7 @@ impl<'a> Context<'a> {
 }
 
 /// The name of the service that a process belongs to.
-pub(super) fn service_of_process(
+pub(crate) fn service_of_process(
     process: &Process,
     processes: &Processes,
     containers: &[Container],
@@ -134,7 +134,7 @@ pub(super) fn service_of_process(
 }
 
 /// Whether a unit stands for what runs in it. A login's scope only says who started a program, process 1's nothing.
-fn is_managed(unit: &str) -> bool {
+pub(crate) fn is_managed(unit: &str) -> bool {
     match unit.rsplit_once('.') {
         Some((_, "service")) => true,
         Some((name, "scope")) => name != "init" && !name.starts_with("session-"),

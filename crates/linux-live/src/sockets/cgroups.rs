@@ -14,7 +14,7 @@ const DEPTH: usize = 24;
 const COUNT: usize = 50_000;
 
 /// Paths of control groups by id, each beginning with `/` as in `/proc/PID/cgroup`.
-pub(super) fn paths_by_id() -> BTreeMap<u64, String> {
+pub(crate) fn paths_by_id() -> BTreeMap<u64, String> {
     let unified = Path::new("/sys/fs/cgroup/unified");
     let root = if unified.is_dir() { unified } else { Path::new("/sys/fs/cgroup") };
     below(root)

@@ -8,25 +8,25 @@ use super::{Connected, Family, Socket};
 use crate::netlink::{Netlink, NetlinkError, attributes, be16_at, u16_at, u32_at, u64_at};
 
 /// `SOCK_DIAG_BY_FAMILY`.
-const BY_FAMILY: u16 = 20;
+pub(crate) const BY_FAMILY: u16 = 20;
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const AF_PACKET: u8 = 17;
 
 /// TCP's states, which every protocol here borrows.
-const ESTABLISHED: u8 = 1;
+pub(crate) const ESTABLISHED: u8 = 1;
 const SYN_SENT: u8 = 2;
-const CLOSE: u8 = 7;
+pub(crate) const CLOSE: u8 = 7;
 const CLOSE_WAIT: u8 = 8;
-pub(super) const LISTEN: u8 = 10;
+pub(crate) const LISTEN: u8 = 10;
 
 /// `struct inet_diag_msg`.
-const INET_MESSAGE: usize = 72;
+pub(crate) const INET_MESSAGE: usize = 72;
 /// Its attributes.
 const INET_LOCALS: u16 = 12;
 const INET_V6ONLY: u16 = 11;
-const INET_CGROUP: u16 = 21;
+pub(crate) const INET_CGROUP: u16 = 21;
 /// `struct packet_diag_msg`, its flag `PACKET_SHOW_INFO`, its attributes.
 const PACKET_MESSAGE: usize = 16;
 const PACKET_SHOW_INFO: u32 = 1;
@@ -97,7 +97,7 @@ impl Diag {
 }
 
 /// `struct inet_diag_req_v2`: family, protocol, no extensions, states, and a socket id of zeros for all.
-fn inet_request(family: Family, protocol: Protocol, states: u32) -> Vec<u8> {
+pub(crate) fn inet_request(family: Family, protocol: Protocol, states: u32) -> Vec<u8> {
     let family = match family {
         Family::V4 => AF_INET,
         Family::V6 => AF_INET6,
@@ -158,7 +158,7 @@ fn parse_inet(protocol: Protocol, payload: &[u8]) -> Option<Vec<Socket>> {
     Some(locals.into_iter().map(|address| Socket { address: Some(address), ..socket.clone() }).collect())
 }
 
-fn parse_connected(protocol: Protocol, payload: &[u8]) -> Option<Connected> {
+pub(crate) fn parse_connected(protocol: Protocol, payload: &[u8]) -> Option<Connected> {
     let family = *payload.first()?;
     Some(Connected {
         protocol,

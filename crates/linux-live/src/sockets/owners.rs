@@ -8,7 +8,7 @@ use doorward_model::{Facts, Subject, Unseen};
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use crate::process::{Processes, bracketed};
+use crate::process::{Process, Processes, bracketed};
 
 /// Holders of sockets by inode, of the processes whose descriptors could be read.
 #[derive(Debug, Default)]
@@ -41,6 +41,16 @@ impl SocketOwners {
             facts.unseen.push(Unseen::new(Subject::Owners, what, why).with_remedy("run as root"));
         }
         facts
+    }
+
+    /// Reads the descriptors of some processes alone, for what is known to be of them.
+    pub(crate) fn of_some<'p>(processes: &'p Processes, some: impl Iterator<Item = &'p Process>) -> Self {
+        let mut pairs = Vec::new();
+        for process in some {
+            // One that is gone, or not ours to read, holds nothing that we could name.
+            let _ = sockets_of(processes, process.pid, &mut pairs);
+        }
+        Self::from_pairs(pairs, false)
     }
 
     fn from_pairs(mut pairs: Vec<(u64, u32)>, complete: bool) -> Self {

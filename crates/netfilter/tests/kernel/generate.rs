@@ -94,13 +94,13 @@ impl Generator {
         // Chains to jump to: each only to those declared before it.
         for chain in 0..3 {
             let _ = writeln!(text, " chain c{chain} {{");
-            for _ in 0..1 + self.random.below(3) {
+            for _ in 0..=self.random.below(3) {
                 let rule = self.rule(Place::Input, family, chain);
                 let _ = writeln!(text, "  {rule}");
             }
             text.push_str(" }\n");
         }
-        for chain in 0..1 + self.random.below(3) {
+        for chain in 0..=self.random.below(3) {
             let (place, header) = match self.random.below(7) {
                 0 => (Place::Raw, "type filter hook prerouting priority raw"),
                 1 => (Place::Prerouting, "type filter hook prerouting priority mangle"),
@@ -127,7 +127,7 @@ impl Generator {
             if place == Place::Input && self.random.one_in(2) {
                 text.push_str("  ct state established,related accept\n");
             }
-            for _ in 0..1 + self.random.below(6) {
+            for _ in 0..=self.random.below(6) {
                 let rule = self.rule(place, family, 3);
                 let _ = writeln!(text, "  {rule}");
             }

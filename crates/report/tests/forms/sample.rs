@@ -3,7 +3,7 @@
 use doorward_model::Audit;
 use serde_json::{Value, json};
 
-pub fn audit() -> Audit {
+pub(crate) fn audit() -> Audit {
     let door = |port: u16, address: &str, exposure: &str, service: &str, verdict: &str, reason: &str| {
         json!({
             "protocol": "tcp", "address": address, "port": port, "exposure": exposure, "http": port == 80,
@@ -80,7 +80,7 @@ pub fn audit() -> Audit {
     .unwrap()
 }
 
-pub fn clean() -> Audit {
+pub(crate) fn clean() -> Audit {
     serde_json::from_value(json!({
         "schema_version": 1,
         "host": {"name": "", "os": "", "version": "", "roles": []},

@@ -1,0 +1,199 @@
+//! The command line. Its doc comments are the help, the man pages and the reference.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; nothing at or above --fail-on was found
+  1  done; something at or above --fail-on was found
+  2  the command line is wrong
+  3  input (snapshot, tree, knowledge, configuration, name) could not be read, or is malformed
+  4  done, but services or listeners could not be collected: that nothing was found proves nothing
+  5  the result could not be written";
+
+/// Closes every door to a web server that its site does not need, and proves that the site still works.
+///
+/// Without a command, audits the host that it runs on.
+#[derive(Debug, Parser)]
+#[command(name = "doorward", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    /// The command.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// The audit's options, for the default command.
+    #[command(flatten)]
+    pub(crate) audit: AuditArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show every door, who opens it, who needs it, and what could not be seen (the default)
+    ///
+    /// Prints the host's role, the site's own doors, every other door with its verdict, services that run unneeded
+    /// without a door, and what was not seen. Worst first. Changes nothing, needs no root, but sees more with it.
+    ///
+    /// Verdicts: required (by the role or the host itself), needed (by something that is needed), unneeded (nothing
+    /// needs it), dangerous (nothing needs it, it can be reached, and it is known how it was attacked), unknown (too
+    /// little could be seen).
+    #[command(after_help = EXIT_CODES)]
+    Audit(Box<AuditArgs>),
+    /// Show one service on one card: what it is, its dangers, who needs it, what to do
+    #[command(after_help = EXIT_CODES)]
+    Explain(Box<ExplainArgs>),
+    /// Print the configuration file with every setting explained
+    Config,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages to a directory
+    Man {
+        /// Directory; it must exist
+        directory: PathBuf,
+    },
+}
+
+/// Options of `audit`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditArgs {
+    /// What to look at.
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// How to judge.
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORM")]
+    pub(crate) format: Format,
+    /// Write the collected facts to FILE, to be judged later or elsewhere with --snapshot
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapshot_out: Option<PathBuf>,
+    /// Exit with 1 when a door or a running service has this verdict or a worse one
+    ///
+    /// From worst: dangerous, unneeded, unknown. With unknown, things not seen count too.
+    #[arg(long, value_enum, value_name = "VERDICT")]
+    pub(crate) fail_on: Option<FailOn>,
+}
+
+/// Options of `explain`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExplainArgs {
+    /// A service by its name (`ssh.service`, `ssh`), its package, or a port (`3306`)
+    #[arg(value_name = "NAME|PORT")]
+    pub(crate) what: String,
+    /// What to look at.
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// How to judge.
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t = CardFormat::Text, value_name = "FORM")]
+    pub(crate) format: CardFormat,
+}
+
+/// Which host's facts to judge.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SourceArgs {
+    /// Audit the Linux system mounted at DIR, executing nothing of it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["snapshot", "observe"])]
+    pub(crate) root: Option<PathBuf>,
+    /// Judge facts saved with --snapshot-out (- for standard input)
+    #[arg(long, value_name = "FILE", conflicts_with = "observe")]
+    pub(crate) snapshot: Option<PathBuf>,
+    /// Watch connections between services for this long (`60s`, `5m`) instead of one look
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) observe: Option<Duration>,
+}
+
+/// What the user decides.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JudgeArgs {
+    /// The host's role, instead of the detected one; may be repeated
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Vec<String>,
+    /// Configuration file [default: /etc/doorward/config.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder with knowledge entries that add to the built-in ones or replace them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) knowledge: Option<PathBuf>,
+}
+
+/// Forms of an audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables for people
+    Text,
+    /// JSON, by schema/audit.schema.json
+    Json,
+    /// SARIF 2.1.0, for collectors of findings
+    Sarif,
+    /// Markdown, for tickets
+    Markdown,
+}
+
+/// Forms of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CardFormat {
+    /// For people
+    Text,
+    /// JSON
+    Json,
+    /// Markdown, for tickets
+    Markdown,
+}
+
+/// Verdicts that `--fail-on` takes, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FailOn {
+    /// Nothing needs it, it can be reached, and it is known how it was attacked
+    Dangerous,
+    /// Nothing needs it
+    Unneeded,
+    /// Too little could be seen
+    Unknown,
+}
+
+/// `90`, `90s`, `5m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| "expected a number with a unit: 60s, 5m, 1h".to_owned())?;
+    let seconds = match unit {
+        "" | "s" => Some(number),
+        "m" | "min" => number.checked_mul(60),
+        "h" => number.checked_mul(3600),
+        _ => return Err(format!("unknown unit {unit:?}: s, m or h")),
+    };
+    match seconds {
+        Some(s @ 1..=86_400) => Ok(Duration::from_secs(s)),
+        _ => Err("between one second and a day".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        for bad in ["", "s", "0", "5 m", "-1", "25h", "99999999999999999999s", "18446744073709551615h"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+}

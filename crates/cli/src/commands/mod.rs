@@ -1,0 +1,20 @@
+//! One file a command.
+
+mod audit;
+mod explain;
+mod generate;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+
+/// Runs what the command line asks for.
+pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
+    match args.command {
+        None => audit::run(&args.audit),
+        Some(Command::Audit(audit)) => audit::run(&audit),
+        Some(Command::Explain(explain)) => explain::run(&explain),
+        Some(Command::Config) => generate::config(),
+        Some(Command::Completions { shell }) => generate::completions(shell),
+        Some(Command::Man { directory }) => generate::man(&directory),
+    }
+}

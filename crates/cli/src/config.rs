@@ -1,0 +1,82 @@
+//! The configuration file. The default one is embedded, and is the template that `doorward config` prints.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use crate::args::{FailOn, JudgeArgs};
+
+/// Every setting with its default, as a commented file.
+pub(crate) const TEMPLATE: &str = include_str!("config.toml");
+/// Where the file is looked for when none is named.
+const PLACE: &str = "/etc/doorward/config.toml";
+/// The file may not be larger.
+const LIMIT: u64 = 1 << 20;
+
+/// The settings.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Config {
+    /// Roles instead of the detected ones.
+    #[serde(default)]
+    pub(crate) roles: Vec<String>,
+    /// Folder with knowledge entries.
+    #[serde(default)]
+    pub(crate) knowledge: Option<PathBuf>,
+    /// Verdict from which on an audit exits with 1.
+    #[serde(default)]
+    pub(crate) fail_on: Option<FailOn>,
+    /// Services that are needed, with the reason.
+    #[serde(default)]
+    pub(crate) keep: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// The file named on the command line, or the one in `/etc` if there is one; options override it.
+    pub(crate) fn load(args: &JudgeArgs) -> anyhow::Result<Self> {
+        let mut config = match &args.config {
+            Some(path) => read(path)?,
+            None if Path::new(PLACE).exists() => read(Path::new(PLACE))?,
+            None => Self::default(),
+        };
+        if !args.role.is_empty() {
+            config.roles.clone_from(&args.role);
+        }
+        if args.knowledge.is_some() {
+            config.knowledge.clone_from(&args.knowledge);
+        }
+        Ok(config)
+    }
+
+    /// What the judgement takes from the settings.
+    pub(crate) fn options(&self) -> doorward_assess::Options {
+        let roles = (!self.roles.is_empty()).then(|| self.roles.clone());
+        doorward_assess::Options { roles, keep: self.keep.clone() }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Config> {
+    let length = std::fs::metadata(path).with_context(|| format!("configuration {}", path.display()))?.len();
+    if length > LIMIT {
+        bail!("configuration {}: larger than {LIMIT} bytes", path.display());
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("configuration {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("configuration {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_valid_and_so_is_every_commented_line_of_it() {
+        toml::from_str::<Config>(TEMPLATE).unwrap();
+        let on: String =
+            TEMPLATE.lines().map(|l| l.strip_prefix("#: ").unwrap_or(l)).flat_map(|l| [l, "\n"]).collect();
+        let config: Config = toml::from_str(&on).unwrap();
+        assert!(!config.roles.is_empty() && !config.keep.is_empty());
+        assert!(config.knowledge.is_some() && config.fail_on.is_some());
+    }
+}

@@ -1,0 +1,156 @@
+//! The audit on real hosts, held against the truth: what a neighbour can really connect to, and whether the site
+//! still works when everything that is called unneeded is stopped.
+
+mod audited;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use audited::Audited;
+use doorward_lab::{Client, Host, RootSpec, open_or_skip, roots};
+use doorward_model::{Exposure, Verdict};
+
+/// Ports from here on are given out by the kernel for a while.
+const EPHEMERAL: u16 = 32768;
+/// A service is given this long to stop.
+const STOPPING: Duration = Duration::from_mins(2);
+
+#[test]
+fn static_nginx() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, client) = (lab.host(&roots::STATIC_NGINX).unwrap(), lab.client().unwrap());
+    let audited = check(&host, &client, &roots::STATIC_NGINX, "It works without anything else");
+    assert_eq!(audited.audit.host.roles, ["nginx", "static"]);
+}
+
+#[test]
+fn apache() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, client) = (lab.host(&roots::APACHE).unwrap(), lab.client().unwrap());
+    let audited = check(&host, &client, &roots::APACHE, "It works without anything else");
+    assert_eq!(audited.audit.host.roles.first().map(String::as_str), Some("apache"));
+}
+
+#[test]
+fn wordpress() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, client) = (lab.host(&roots::WORDPRESS).unwrap(), lab.client().unwrap());
+    let audited = check(&host, &client, &roots::WORDPRESS, "Hello world");
+    assert_eq!(audited.audit.host.roles, ["nginx", "php-fpm"]);
+    let database = audited.service("mariadb.service");
+    assert_eq!(database.verdict, Verdict::Needed, "{:?}", database.evidence);
+    assert!(database.evidence.iter().any(|e| e.by.as_deref() == Some("WordPress")), "{:?}", database.evidence);
+}
+
+#[test]
+fn everything() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    let audited = check(&host, &client, &roots::EVERYTHING, "It works without anything else");
+    for (service, verdict) in [
+        ("nginx.service", Verdict::Required),
+        ("ssh.service", Verdict::Needed),
+        ("inetd:telnet", Verdict::Dangerous),
+        ("smbd.service", Verdict::Dangerous),
+        ("mariadb.service", Verdict::Unneeded),
+        ("greeter.service", Verdict::Unneeded),
+    ] {
+        assert_eq!(audited.service(service).verdict, verdict, "{service}");
+    }
+    let via = |port: u16| audited.door(port).via.as_deref();
+    assert_eq!(via(23), Some("inetutils-inetd.service"));
+    assert_eq!(via(7070), Some("greeter.socket"));
+    assert!(audited.door(9999).service.as_deref().is_some_and(|s| s.starts_with("process:")));
+    assert!(audited.door(4789).service.as_deref().is_some_and(|s| s.starts_with("kernel:")));
+}
+
+#[test]
+fn a_packet_filter_closes_what_it_closes() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    host.succeed(&[
+        "nft",
+        "add table inet t; add chain inet t in { type filter hook input priority 0; policy drop; }; \
+         add rule inet t in ct state established,related accept; add rule inet t in iifname lo accept; \
+         add rule inet t in meta l4proto { icmp, ipv6-icmp } accept; add rule inet t in tcp dport { 22, 80 } accept; \
+         add rule inet t in ip saddr 203.0.113.0/24 tcp dport 445 accept; add rule inet t in udp dport 161 accept",
+    ])
+    .unwrap();
+    let audited = Audited::of(&host, &[]);
+    let closed = audited.door(23);
+    assert_eq!(closed.exposure, Exposure::Closed);
+    assert_eq!(closed.decided_by.as_deref(), Some("inet t in: policy drop"));
+    assert_eq!(audited.door(445).exposure, Exposure::Limited);
+    let open: BTreeSet<u16> = client.tcp_open(host.address(), 1..=u16::MAX).unwrap().into_iter().collect();
+    let told = audited.ports("tcp", |d| d.exposure == Exposure::Everyone, host.address());
+    assert_eq!(open, told);
+    assert_eq!(audited.door(161).exposure, Exposure::Everyone);
+}
+
+#[test]
+fn without_root_less_is_seen_and_said_so() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, _client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    let seen = Audited::of(&host, &[]);
+    let unseen = Audited::of_nobody(&host);
+    let doors = |a: &Audited| -> BTreeSet<_> {
+        a.audit.doors.iter().filter(|d| d.protocol.has_port()).map(|d| (d.protocol, d.port, d.address.clone())).collect()
+    };
+    assert_eq!(doors(&seen), doors(&unseen), "every door is seen without root");
+    assert!(!unseen.audit.unseen.is_empty());
+    assert!(unseen.audit.unseen.iter().any(|u| u.remedy.is_some()));
+    let calls_needed = |d: &&doorward_model::Door| matches!(d.verdict, Verdict::Needed | Verdict::Required);
+    for door in unseen.audit.doors.iter().filter(calls_needed) {
+        let same = seen.audit.doors.iter().find(|d| (d.port, &d.address) == (door.port, &door.address));
+        assert!(same.is_some_and(|d| matches!(d.verdict, Verdict::Needed | Verdict::Required)), "{door:?}");
+    }
+}
+
+#[test]
+fn the_same_host_from_its_disk() {
+    let Some(lab) = open_or_skip() else { return };
+    let tree = lab.root(&roots::EVERYTHING).unwrap();
+    let audited = Audited::of_tree(&tree);
+    assert_eq!(audited.audit.host.roles.first().map(String::as_str), Some("nginx"));
+    let told: BTreeSet<u16> = audited
+        .audit
+        .doors
+        .iter()
+        .filter(|d| d.protocol == doorward_model::Protocol::Tcp && d.exposure.beyond_host())
+        .filter_map(|d| d.port)
+        .collect();
+    for port in [21, 22, 23, 25, 53, 80, 111, 139, 445, 3389, 7070] {
+        assert!(told.contains(&port), "{port} is missing: {told:?}");
+    }
+}
+
+/// Holds an audit of the host against what is true of it.
+fn check(host: &Host, client: &Client, spec: &RootSpec, page: &str) -> Audited {
+    let audited = Audited::of(host, &[]);
+    for address in [host.address(), host.ipv6().into()] {
+        let reached = |d: &doorward_model::Door| d.exposure.beyond_host();
+        let open: BTreeSet<u16> = client.tcp_open(address, 1..=u16::MAX).unwrap().into_iter().collect();
+        assert_eq!(audited.ports("tcp", reached, address), open, "TCP doors of {} at {address}", spec.name);
+        let scan = client.udp_scan(address, 1..EPHEMERAL).unwrap();
+        let open: BTreeSet<u16> = scan.not_refused().into_iter().collect();
+        let told = audited.ports("udp", reached, address).into_iter().filter(|p| *p < EPHEMERAL).collect();
+        assert_eq!(open, told, "UDP doors of {} at {address}", spec.name);
+    }
+    assert!(audited.audit.doors.iter().all(|d| d.http == (d.port == Some(80))), "the site's own doors");
+    println!("{}: {} doors, {}", spec.name, audited.audit.doors.len(), audited.summary());
+
+    let web = SocketAddr::new(host.address(), 80);
+    assert!(client.http_get(web, "/").unwrap().contains(page));
+    let shut = audited.candidates();
+    println!("{}: stopping {}", spec.name, shut.join(" "));
+    if !shut.is_empty() {
+        host.run_within(STOPPING, &[&["systemctl", "stop"][..], &shut.iter().map(String::as_str).collect::<Vec<_>>()].concat())
+            .unwrap();
+    }
+    let got = client.http_get(web, "/").unwrap();
+    assert!(got.contains(" 200 ") && got.contains(page), "the site needs one of {shut:?}: {got}");
+    host.succeed(&["true"]).unwrap();
+    assert_eq!(client.tcp_open(host.address(), [22, 80]).unwrap(), [22, 80], "the admin's way in stays");
+    audited
+}

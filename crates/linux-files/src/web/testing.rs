@@ -1,0 +1,37 @@
+//! What the tests of all servers share.
+
+use doorward_model::{Unseen, WebConfig};
+
+use crate::fixture::Made;
+
+/// The one configuration of a tree with these files, whose server's program lies at the first path.
+pub(super) fn config(program: &str, files: &[(&str, &str)]) -> (WebConfig, Vec<Unseen>) {
+    let made = files.iter().fold(Made::new().file(program, ""), |made, (path, text)| made.file(path, text));
+    let mut facts = super::collect(&made.tree());
+    assert_eq!(facts.value.len(), 1, "{facts:?}");
+    (facts.value.remove(0), facts.unseen)
+}
+
+/// Upstreams as `target <- place`, places without the directory.
+pub(super) fn upstreams(config: &WebConfig) -> Vec<String> {
+    let show = |u: &doorward_model::Upstream| {
+        format!("{} <- {}", u.target, u.place.rsplit_once('/').map_or(u.place.as_str(), |(_, name)| name))
+    };
+    config.upstreams.iter().map(show).collect()
+}
+
+/// Configurations captured on real hosts that lie beside the checkout, or nothing, told on standard error.
+pub(super) fn captured(kind: &str) -> Vec<(String, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data/linux/insights")
+        .join(kind);
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        eprintln!("skipped: {} is not there", folder.display());
+        return Vec::new();
+    };
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.ok()?.path();
+        Some((path.display().to_string(), std::fs::read_to_string(&path).ok()?))
+    };
+    entries.filter_map(read).collect()
+}
