@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use doorward_model::{Basis, Door, Exposure, Listener, Namespace, Owner, Protocol, PublishedPort, Verdict};
+use doorward_knowledge::{Bind, DoorFact, ServiceEntry};
+use doorward_model::{
+    Basis, Door, Exposure, Listener, Manager, Namespace, Owner, Protocol, PublishedPort, Service, Verdict,
+};
 
 use crate::Facts;
 use crate::exposure::{Access, Reach};
@@ -113,9 +116,8 @@ fn by_default(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, reach: &Reach) -> Ve
         return doors;
     }
     for (service, entry) in facts.snapshot.services.iter().zip(&facts.entries) {
-        let Some(entry) = entry.filter(|_| lives(service) && service.name.ends_with(".service")) else {
-            continue;
-        };
+        let answers = service.manager != Manager::Systemd || service.name.ends_with(".service");
+        let Some(entry) = entry.filter(|_| lives(service) && answers) else { continue };
         let configured = |l: &Listener| {
             l.service.as_deref() == Some(&service.name)
                 || l.service.as_deref().and_then(|s| facts.entry(s)).is_some_and(|e| e.id == entry.id)
@@ -123,27 +125,36 @@ fn by_default(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, reach: &Reach) -> Ve
         if facts.snapshot.listeners.iter().any(configured) {
             continue;
         }
-        for fact in entry.doors.iter().filter(|d| d.when.is_none()) {
-            let address = match fact.bind {
-                doorward_knowledge::Bind::Loopback => IpAddr::V4(Ipv4Addr::LOCALHOST),
-                _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            };
-            let listener = Listener {
-                protocol: fact.protocol,
-                address: Some(address),
-                port: Some(fact.port),
-                v6only: None,
-                interface: None,
-                namespace: Namespace::Host,
-                owner: Owner::Configured { place: format!("default of {}", entry.title) },
-                service: Some(service.name.clone()),
-                via: None,
-                basis: Basis::Default,
-            };
-            doors.push(door(facts, roles, &listener, reach.listener(&listener)));
+        // A service all of whose doors depend on its settings is shown with them all rather than with none.
+        let depends = entry.doors.iter().all(|d| d.when.is_some());
+        for fact in entry.doors.iter().filter(|d| depends || d.when.is_none()) {
+            let listener = as_packaged(service, entry, fact);
+            let mut door = door(facts, roles, &listener, reach.listener(&listener));
+            door.reasons.extend(fact.when.as_ref().map(|when| format!("opens if: {when}")));
+            doors.push(door);
         }
     }
     doors
+}
+
+/// The listener that a service opens by its package's settings.
+fn as_packaged(service: &Service, entry: &ServiceEntry, fact: &DoorFact) -> Listener {
+    let address = match fact.bind {
+        Bind::Loopback => Ipv4Addr::LOCALHOST,
+        Bind::Any | Bind::Unknown => Ipv4Addr::UNSPECIFIED,
+    };
+    Listener {
+        protocol: fact.protocol,
+        address: Some(IpAddr::V4(address)),
+        port: Some(fact.port),
+        v6only: None,
+        interface: None,
+        namespace: Namespace::Host,
+        owner: Owner::Configured { place: format!("default of {}", entry.title) },
+        service: Some(service.name.clone()),
+        via: None,
+        basis: Basis::Default,
+    }
 }
 
 /// Several sockets of one service at one place (`SO_REUSEPORT`, one a worker) are one door.

@@ -88,7 +88,9 @@ impl Search<'_, '_, '_, '_> {
 
     fn add_base(&mut self) {
         let facts = self.facts;
-        for (node, service) in facts.snapshot.services.iter().enumerate() {
+        // What groups others runs nothing: it is needed only for what needs it, or all that it wants would be.
+        let services = facts.snapshot.services.iter().enumerate();
+        for (node, service) in services.filter(|(node, _)| !facts.graph.is_group(*node)) {
             let names = std::iter::once(&service.name).chain(&service.aliases);
             let Some(base) = names.map(String::as_str).find_map(|n| facts.index.base(n)) else { continue };
             if base_holds(facts, base, service) {

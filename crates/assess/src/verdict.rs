@@ -156,7 +156,11 @@ fn judge_door(
     let (verdict, evidence) = verdict_of(facts, needs, node, exposure);
     match verdict {
         Verdict::Required | Verdict::Needed => judge_needed(facts, roles, node, door, verdict, &evidence),
-        Verdict::Dangerous if !door.exposure.beyond_host() => (Verdict::Unneeded, texts(&evidence)),
+        Verdict::Dangerous if !door.exposure.beyond_host() => {
+            let (hazard, rest): (Vec<_>, Vec<_>) =
+                evidence.into_iter().partition(|e| e.kind == EvidenceKind::Hazard);
+            (Verdict::Unneeded, texts(&[rest, hazard].concat()))
+        }
         _ => (verdict, texts(&evidence)),
     }
 }

@@ -11,6 +11,8 @@ use crate::text::{bold, coloured};
 use crate::view::{bytes, reached_by, start_word, state_word};
 use crate::{TextStyle, escape};
 
+/// Linux has 41 (6.x); one that has more than this of them is root in all but name.
+const MANY_CAPABILITIES: usize = 25;
 /// Width of the labels in front of a card's lines.
 const LABEL: usize = 14;
 
@@ -110,8 +112,13 @@ fn runs(card: &Card) -> Vec<String> {
     }
     first.extend(r.user.as_ref().map(|u| format!("as {u}")));
     let mut lines = vec![first.join(", ")];
-    if !r.capabilities.is_empty() {
-        lines.push(format!("capabilities: {}", r.capabilities.join(" ")));
+    match r.capabilities.as_slice() {
+        [] => {}
+        [all] if all == "all" => lines.push("all capabilities".to_owned()),
+        many if many.len() > MANY_CAPABILITIES => {
+            lines.push(format!("{} capabilities: nearly all that root has", many.len()));
+        }
+        few => lines.push(format!("capabilities: {}", few.join(" "))),
     }
     lines.extend(r.definition.as_ref().map(|d| format!("defined in {d}")));
     lines

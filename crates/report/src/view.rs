@@ -70,7 +70,7 @@ impl View {
                 empty: "none",
             },
             Section {
-                title: "Services without a door that run unneeded".to_owned(),
+                title: "Services without a door that run, or start at boot, unneeded".to_owned(),
                 columns: vec!["SERVICE", "STATE", "START", "MEMORY", "PACKAGE", "VERDICT", "WHY"],
                 rows: doorless.iter().map(|s| service_row(audit, s)).collect(),
                 empty: "none",
