@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::Knowledge;
+use crate::{Knowledge, Recognise};
 
 /// A contradiction between entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +61,9 @@ impl Knowledge {
         }
         for a in &self.applications {
             let entry = format!("application {}", a.id);
+            if a.recognise == Recognise::default() {
+                say(entry.clone(), "nothing tells how to recognise it: packages, files or units".into());
+            }
             for id in a.needs.iter().flat_map(|n| &n.any).filter(|id| !services.contains(id.as_str())) {
                 say(entry.clone(), format!("it needs the service {id:?}, which has no entry"));
             }
@@ -68,7 +71,7 @@ impl Knowledge {
                 match regex::Regex::new(&probe.pattern) {
                     Ok(r) if r.captures_len() >= 2 => {}
                     Ok(_) => {
-                        say(entry.clone(), format!("setting {:?}: the pattern has no group", probe.name))
+                        say(entry.clone(), format!("setting {:?}: the pattern has no group", probe.name));
                     }
                     Err(e) => say(entry.clone(), format!("setting {:?}: {e}", probe.name)),
                 }

@@ -5,6 +5,27 @@ use std::collections::BTreeMap;
 use doorward_model::Protocol;
 use serde::{Deserialize, Serialize};
 
+/// What one file holds, or many together.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Entries {
+    /// `[[service]]`.
+    #[serde(default)]
+    pub(crate) service: Vec<ServiceEntry>,
+    /// `[[class]]`.
+    #[serde(default)]
+    pub(crate) class: Vec<HazardClass>,
+    /// `[[role]]`.
+    #[serde(default)]
+    pub(crate) role: Vec<RoleEntry>,
+    /// `[[base]]`.
+    #[serde(default)]
+    pub(crate) base: Vec<BaseEntry>,
+    /// `[[application]]`.
+    #[serde(default)]
+    pub(crate) application: Vec<ApplicationEntry>,
+}
+
 /// One service: what it is, its doors, why it is dangerous, how it is restricted or removed.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -36,6 +57,9 @@ pub struct ServiceEntry {
     /// Doors that it opens as packaged.
     #[serde(default)]
     pub doors: Vec<DoorFact>,
+    /// Why no door is listed, where a hazard class is: `Its port is configured`.
+    #[serde(default)]
+    pub no_door: Option<String>,
     /// What it gives an intruder, when that differs from its class.
     #[serde(default)]
     pub gives: Option<String>,
@@ -265,13 +289,14 @@ pub struct ApplicationEntry {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Recognise {
-    /// Installed packages, of any family.
+    /// Installed packages, of any family; `*` matches any text.
     #[serde(default)]
     pub packages: Vec<String>,
-    /// Files: absolute ones, or relative to a document root of the site (`wp-includes/version.php`).
+    /// Files: absolute ones, or relative to a document root of the site (`wp-includes/version.php`; `../artisan`
+    /// where the document root is a folder of the application).
     #[serde(default)]
     pub files: Vec<String>,
-    /// Running units.
+    /// Running units; `*` matches any text.
     #[serde(default)]
     pub units: Vec<String>,
 }
@@ -280,11 +305,13 @@ pub struct Recognise {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SettingProbe {
-    /// Name by which needs refer to it: `database-host`.
+    /// Name by which needs refer to it: `database-host`. Of several with one name the last that has a value counts.
     pub name: String,
-    /// Files to look in, absolute or relative to where the application was found; `*` matches within a name.
+    /// Files to look in, absolute or relative to where the application was found; `*` matches within a name. The
+    /// first that has the setting counts.
     pub files: Vec<String>,
-    /// Regular expression; its first group is the value.
+    /// Regular expression over the whole file, `^` and `$` at its lines (`(?m)`), letters ASCII; its first group is
+    /// the value.
     pub pattern: String,
 }
 
@@ -310,7 +337,8 @@ pub struct Need {
 pub struct Unless {
     /// The setting's name.
     pub setting: String,
-    /// The value begins with one of these, ASCII case ignored. Empty for `unless`: it names another host.
+    /// The value begins with one of these, ASCII case ignored; an empty text begins every value. An empty list asks
+    /// for the host instead: `when` holds if the value names this host, `unless` if it names another.
     #[serde(default)]
     pub is: Vec<String>,
 }

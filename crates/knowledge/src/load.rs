@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
+use crate::entry::Entries;
 use crate::{ApplicationEntry, BaseEntry, HazardClass, Problem, RoleEntry, ServiceEntry};
 
-/// The files of `knowledge/`, by their path below it.
-static BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
+/// All files of `knowledge/`, as the build script packed them.
+static BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/entries"));
 
 /// A user's file may not be larger.
 const FILE_LIMIT: u64 = 8 << 20;
@@ -33,7 +32,7 @@ pub struct Knowledge {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file could not be read.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("knowledge {path}", path = .path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -41,7 +40,7 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// It is not TOML of the expected form.
-    #[error("{path}: {message}", path = .path.display())]
+    #[error("knowledge {path}: {message}", path = .path.display())]
     Parse {
         /// The file.
         path: PathBuf,
@@ -53,34 +52,15 @@ pub enum LoadError {
     Invalid(Problem),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
-    #[serde(default)]
-    service: Vec<ServiceEntry>,
-    #[serde(default)]
-    class: Vec<HazardClass>,
-    #[serde(default)]
-    role: Vec<RoleEntry>,
-    #[serde(default)]
-    base: Vec<BaseEntry>,
-    #[serde(default)]
-    application: Vec<ApplicationEntry>,
-}
-
 impl Knowledge {
     /// The entries that are compiled in.
     ///
     /// # Panics
-    /// Never in a released build: a test loads every file.
+    /// Never: the build wrote what is read here, with the same types.
     pub fn built_in() -> Self {
+        let entries = postcard::from_bytes(BUILT_IN).expect("the build's own bytes");
         let mut all = Self::default();
-        for (name, text) in BUILT_IN {
-            match parse(Path::new(name), text) {
-                Ok(file) => all.add(file),
-                Err(e) => panic!("built-in knowledge: {e}"),
-            }
-        }
+        all.add(entries);
         all
     }
 
@@ -98,12 +78,7 @@ impl Knowledge {
         Ok(all)
     }
 
-    /// The path below `knowledge/` and the text of every built-in file.
-    pub fn files() -> &'static [(&'static str, &'static str)] {
-        BUILT_IN
-    }
-
-    fn add(&mut self, file: File) {
+    fn add(&mut self, file: Entries) {
         merge(&mut self.services, file.service, |e| &e.id);
         merge(&mut self.classes, file.class, |e| &e.id);
         merge(&mut self.roles, file.role, |e| &e.id);
@@ -112,16 +87,14 @@ impl Knowledge {
     }
 }
 
+/// Puts the new entries in their places; those of the same id take the old ones'.
 fn merge<T>(all: &mut Vec<T>, new: Vec<T>, id: impl Fn(&T) -> &str) {
-    for entry in new {
-        match all.binary_search_by(|e| id(e).cmp(id(&entry))) {
-            Ok(at) => all[at] = entry,
-            Err(at) => all.insert(at, entry),
-        }
-    }
+    all.splice(0..0, new);
+    all.sort_by(|a, b| id(a).cmp(id(b))); // stable: the new one comes first
+    all.dedup_by(|later, first| id(later) == id(first));
 }
 
-fn parse(path: &Path, text: &str) -> Result<File, LoadError> {
+fn parse(path: &Path, text: &str) -> Result<Entries, LoadError> {
     toml::from_str(text).map_err(|e| LoadError::Parse { path: path.to_owned(), message: e.to_string() })
 }
 

@@ -60,13 +60,15 @@ impl<'k> Index<'k> {
 
     /// The entry that a manager's name leads to (`ssh.service`, `inetd:telnet`, `process:socat`, `kernel:nfsd`).
     pub fn by_name(&self, name: &str) -> Option<&'k ServiceEntry> {
-        if let Some((manager, rest)) = name.split_once(':') {
-            let services = &self.knowledge.services;
-            return match manager {
-                "inetd" | "xinetd" => services.iter().find(|e| e.inetd.iter().any(|i| i == rest)),
-                "kernel" => services.iter().find(|e| e.modules.iter().any(|m| m == rest)),
-                _ => self.by_program(rest),
-            };
+        // A unit's own name may hold a colon as well: vncserver@:1.service.
+        let services = &self.knowledge.services;
+        match name.split_once(':') {
+            Some(("inetd" | "xinetd", rest)) => {
+                return services.iter().find(|e| e.inetd.iter().any(|i| i == rest));
+            }
+            Some(("kernel", rest)) => return services.iter().find(|e| e.modules.iter().any(|m| m == rest)),
+            Some(("container" | "process", rest)) => return self.by_program(rest),
+            _ => {}
         }
         let exact = self.units.get(name).copied();
         exact.or_else(|| self.globs.iter().find(|(g, _)| g.is_match(name)).map(|(_, e)| *e))
