@@ -22,7 +22,10 @@ fn main() -> ExitCode {
         Ok(code) => code.into(),
         Err(error) => {
             let text = format!("{error:#}");
-            eprintln!("doorward: {}", doorward_report::escape(&text));
+            for (at, line) in text.trim_end().lines().enumerate() {
+                let start = if at == 0 { "doorward: " } else { "  " };
+                eprintln!("{start}{}", doorward_report::escape(line));
+            }
             exit::Exit::of(&error).into()
         }
     }

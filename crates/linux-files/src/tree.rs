@@ -268,6 +268,7 @@ fn io_error(path: &Path, source: io::Error) -> ReadError {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test makes what it looks at")]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

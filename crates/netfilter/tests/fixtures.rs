@@ -2,6 +2,7 @@
 //! was made from).
 #![allow(missing_docs)]
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use doorward_netfilter::{Answer, Family, Interface, Query, Reach, Ruleset, Target, Transport};
@@ -52,13 +53,15 @@ fn line(answer: &Answer) -> String {
         Reach::Undecided { why } => format!("undecided: {why}"),
     };
     if let Some(rule) = &answer.rule {
-        line.push_str(&format!(" | {rule}"));
+        line += " | ";
+        line += &rule.to_string();
     }
     for note in &answer.notes {
-        line.push_str(&format!(" | note: {note}"));
+        line += " | note: ";
+        line += note;
     }
     if let Some((address, port)) = answer.diverted {
-        line.push_str(&format!(" | diverted to {address:?} {port:?}"));
+        let _ = write!(line, " | diverted to {address:?} {port:?}");
     }
     line
 }

@@ -10,6 +10,9 @@ use doorward_model::{
     Source, Start, State, Transport, Upstream, WebConfig,
 };
 
+static KNOWLEDGE: LazyLock<Knowledge> = LazyLock::new(Knowledge::built_in);
+static INDEX: LazyLock<Index<'_>> = LazyLock::new(|| Index::new(&KNOWLEDGE));
+
 /// A host that is being described.
 pub(crate) struct Made {
     pub(crate) snapshot: Snapshot,
@@ -129,8 +132,6 @@ impl Made {
 
     pub(crate) fn audit(mut self) -> Judged {
         self.snapshot.sort();
-        static KNOWLEDGE: LazyLock<Knowledge> = LazyLock::new(Knowledge::built_in);
-        static INDEX: LazyLock<Index<'_>> = LazyLock::new(|| Index::new(&KNOWLEDGE));
         Judged(assess(&self.snapshot, &INDEX, &self.options).audit)
     }
 }

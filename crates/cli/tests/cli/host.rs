@@ -16,7 +16,9 @@ pub(crate) fn snapshot() -> Value {
     let listener = |service: Option<&str>, address: &str, port: u16| {
         let owner = match service {
             Some(_) => json!({"kind": "processes", "pids": [10]}),
-            None => json!({"kind": "hidden", "why": "held by none of the processes that we may look into", "uid": 33}),
+            None => {
+                json!({"kind": "hidden", "why": "held by none of the processes that we may look into", "uid": 33})
+            }
         };
         json!({
             "protocol": "tcp", "address": address, "port": port, "owner": owner, "service": service, "basis": "observed"
@@ -74,12 +76,18 @@ pub(crate) fn snapshot() -> Value {
 /// A Debian-like tree that would start nginx and vsftpd.
 pub(crate) fn tree(root: &Path) {
     let vendor = "usr/lib/systemd/system";
-    let unit = |program: &str| format!("[Service]\nExecStart={program}\n[Install]\nWantedBy=multi-user.target\n");
+    let unit =
+        |program: &str| format!("[Service]\nExecStart={program}\n[Install]\nWantedBy=multi-user.target\n");
     let status = |package: &str| {
-        format!("Package: {package}\nStatus: install ok installed\nVersion: 1.0-1\nArchitecture: amd64\nDescription: x\n\n")
+        format!(
+            "Package: {package}\nStatus: install ok installed\nVersion: 1.0-1\nArchitecture: amd64\nDescription: x\n\n"
+        )
     };
     let files = [
-        ("etc/os-release", "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\n".to_owned()),
+        (
+            "etc/os-release",
+            "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\n".to_owned(),
+        ),
         ("etc/hostname", "image1\n".to_owned()),
         ("etc/nginx/nginx.conf", "http { server { listen 80; root /var/www/html; } }\n".to_owned()),
         ("usr/lib/systemd/systemd", String::new()),
@@ -104,7 +112,10 @@ pub(crate) fn tree(root: &Path) {
     for name in ["nginx.service", "vsftpd.service"] {
         std::os::unix::fs::symlink(format!("/{vendor}/{name}"), wants.join(name)).unwrap();
     }
-    for (link, target) in [("sbin/init", "/usr/lib/systemd/systemd"), ("etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target")] {
+    for (link, target) in [
+        ("sbin/init", "/usr/lib/systemd/systemd"),
+        ("etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target"),
+    ] {
         std::fs::create_dir_all(root.join(link).parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(target, root.join(link)).unwrap();
     }

@@ -62,7 +62,9 @@ fn with<'a>(first: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn help_teaches() {
     let place = Place::new();
-    for (name, words) in [("main", &["--help"][..]), ("audit", &["audit", "--help"]), ("explain", &["explain", "--help"])] {
+    for (name, words) in
+        [("main", &["--help"][..]), ("audit", &["audit", "--help"]), ("explain", &["explain", "--help"])]
+    {
         insta::assert_snapshot!(format!("help_{name}"), place.says(0, words));
     }
 }
@@ -88,7 +90,10 @@ fn one_card_by_every_name() {
     assert_eq!(card("inetd:telnet"), card("telnet"));
     assert_eq!(card("ssh"), card("openssh-server"));
     assert_eq!(card("ssh"), card("22"));
-    insta::assert_snapshot!("card_json", place.says(0, &with(&["explain", "redis", "--format", "json"], &SAVED)));
+    insta::assert_snapshot!(
+        "card_json",
+        place.says(0, &with(&["explain", "redis", "--format", "json"], &SAVED))
+    );
     let error = place.fails(3, &with(&["explain", "nginxx"], &SAVED));
     insta::assert_snapshot!("card_of_nothing", error);
     let near = place.fails(3, &with(&["explain", "redis-s"], &SAVED));
@@ -109,7 +114,8 @@ fn exit_codes_tell_what_was_found() {
     let only = |keep: &[u64]| {
         let mut some = host::snapshot();
         some["listeners"].as_array_mut().unwrap().retain(|l| keep.contains(&l["port"].as_u64().unwrap()));
-        let names: Vec<_> = some["listeners"].as_array().unwrap().iter().map(|l| l["service"].clone()).collect();
+        let names: Vec<_> =
+            some["listeners"].as_array().unwrap().iter().map(|l| l["service"].clone()).collect();
         some["services"].as_array_mut().unwrap().retain(|s| names.contains(&s["name"]));
         some["unseen"] = serde_json::json!([]);
         some
@@ -127,10 +133,13 @@ fn exit_codes_tell_what_was_found() {
 #[test]
 fn what_the_user_decides_is_obeyed() {
     let place = Place::new();
-    place.write("keep.toml", "roles = [\"apache\"]\nfail-on = \"dangerous\"\n[keep]\n\"inetd:telnet\" = \"the vendor's\"\n");
+    place.write(
+        "keep.toml",
+        "roles = [\"apache\"]\nfail-on = \"dangerous\"\n[keep]\n\"inetd:telnet\" = \"the vendor's\"\n",
+    );
     let keep = ["--snapshot", "snapshot.json", "--config", "keep.toml"];
-    let text = place.says(0, &keep);
-    assert!(text.contains("the vendor's") && text.contains("apache"), "{text}");
+    let text = place.says(0, &with(&keep, &["--format", "markdown"]));
+    assert!(text.contains("kept by your configuration: the vendor's") && text.contains("apache"), "{text}");
     place.says(1, &with(&keep, &["--fail-on", "unneeded"]));
     let text = place.says(0, &with(&keep, &["--role", "nginx"]));
     assert!(text.lines().next().unwrap().ends_with("nginx"), "an option overrides the file: {text}");
@@ -151,7 +160,10 @@ fn bad_input_is_named_with_its_place() {
     place.write("cut.json", &host::snapshot().to_string()[..300]);
     place.write("text.json", "no json\n");
     place.write("newer.json", r#"{"schema_version": 99}"#);
-    place.write("typed.json", &host::snapshot().to_string().replace("\"state\":\"running\"", "\"state\":\"dancing\""));
+    place.write(
+        "typed.json",
+        &host::snapshot().to_string().replace("\"state\":\"running\"", "\"state\":\"dancing\""),
+    );
     place.write("unknown-key.toml", "colour = \"blue\"\n");
     place.write("bad.toml", "[keep\n");
     std::fs::create_dir_all(place.path().join("bad-knowledge")).unwrap();
@@ -178,7 +190,9 @@ fn bad_input_is_named_with_its_place() {
         all.push_str(&format!("$ doorward {}\n{}\n", words.join(" "), place.fails(3, words)));
     }
     insta::assert_snapshot!("bad_input", all);
-    for words in [&["--format", "xml"][..], &["--observe", "never"], &["--root", "x", "--snapshot", "y"], &["bogus"]] {
+    for words in
+        [&["--format", "xml"][..], &["--observe", "never"], &["--root", "x", "--snapshot", "y"], &["bogus"]]
+    {
         place.fails(2, words);
     }
 }
@@ -192,13 +206,19 @@ fn a_tree_is_audited_without_running_it() {
     let text = place.says(0, &words).replace(&root.display().to_string(), "ROOT");
     insta::assert_snapshot!("audit_of_a_tree", text);
     place.says(0, &with(&words, &["--snapshot-out", "tree.json"]));
-    assert_eq!(text, place.says(0, &["--snapshot", "tree.json", "--config", "none.toml"]), "saved and judged again");
+    assert_eq!(
+        text,
+        place.says(0, &["--snapshot", "tree.json", "--config", "none.toml"]),
+        "saved and judged again"
+    );
 }
 
 #[test]
 fn results_are_written_whole_and_private_or_not_at_all() {
     let place = Place::new();
-    let out = |name: &str| with(&SAVED, &["--snapshot-out", name]).iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+    let out = |name: &str| {
+        with(&SAVED, &["--snapshot-out", name]).iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()
+    };
     let run = |code: i32, name: &str| {
         let words = out(name);
         place.says(code, &words.iter().map(String::as_str).collect::<Vec<_>>());
@@ -209,7 +229,11 @@ fn results_are_written_whole_and_private_or_not_at_all() {
     place.write("precious", "precious");
     symlink("precious", place.path().join("link")).unwrap();
     run(0, "link");
-    assert_eq!(std::fs::read_to_string(place.path().join("precious")).unwrap(), "precious", "a link is not followed");
+    assert_eq!(
+        std::fs::read_to_string(place.path().join("precious")).unwrap(),
+        "precious",
+        "a link is not followed"
+    );
     let error = place.fails(5, &with(&SAVED, &["--snapshot-out", "no/such/folder/x"]));
     assert!(error.contains("no/such/folder/x"), "{error}");
 }

@@ -23,7 +23,10 @@ impl Audited {
     /// As an ordinary user, in the host.
     pub(crate) fn of_nobody(host: &Host) -> Self {
         host.put(Path::new(env!("CARGO_BIN_EXE_doorward")), PROGRAM).unwrap();
-        Self::run(host, &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM, "--format", "json"])
+        Self::run(
+            host,
+            &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM, "--format", "json"],
+        )
     }
 
     /// Of a tree that does not run, by this machine.
@@ -62,7 +65,8 @@ impl Audited {
             Ok(a) => a == at,
             Err(_) => true, // both families
         };
-        let doors = self.audit.doors.iter().filter(|d| d.protocol.as_str() == protocol && d.namespace.is_host());
+        let doors =
+            self.audit.doors.iter().filter(|d| d.protocol.as_str() == protocol && d.namespace.is_host());
         doors.filter(meets).filter(|d| wanted(d)).filter_map(|d| d.port).collect()
     }
 
@@ -70,14 +74,5 @@ impl Audited {
     pub(crate) fn candidates(&self) -> Vec<String> {
         let shut = self.audit.services.iter().filter(|s| s.verdict.is_candidate() && s.lives());
         shut.map(|s| s.name.clone()).filter(|n| !n.contains(':')).collect()
-    }
-
-    /// How many services have each verdict.
-    pub(crate) fn summary(&self) -> String {
-        let mut counts = std::collections::BTreeMap::new();
-        for service in self.audit.services.iter().filter(|s| s.lives()) {
-            *counts.entry(service.verdict.as_str()).or_insert(0) += 1;
-        }
-        format!("{counts:?}")
     }
 }

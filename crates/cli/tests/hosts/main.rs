@@ -9,18 +9,62 @@ use std::time::Duration;
 
 use audited::Audited;
 use doorward_lab::{Client, Host, RootSpec, open_or_skip, roots};
-use doorward_model::{Exposure, Verdict};
+use doorward_model::{Door, Exposure, Verdict};
 
 /// Ports from here on are given out by the kernel for a while.
 const EPHEMERAL: u16 = 32768;
 /// A service is given this long to stop.
 const STOPPING: Duration = Duration::from_mins(2);
 
+/// What is true of a host.
+struct Truth {
+    root: &'static RootSpec,
+    /// A part of its page.
+    page: &'static str,
+    /// Services that run and that the site works without, the way in for administrators aside.
+    unneeded: &'static [&'static str],
+}
+
+const STATIC: Truth = Truth { root: &roots::STATIC_NGINX, page: PAGE, unneeded: &[] };
+const APACHE: Truth = Truth { root: &roots::APACHE, page: PAGE, unneeded: &[] };
+const WORDPRESS: Truth = Truth { root: &roots::WORDPRESS, page: "Hello world", unneeded: &[] };
+const EVERYTHING: Truth = Truth {
+    root: &roots::EVERYTHING,
+    page: PAGE,
+    unneeded: &[
+        "avahi-daemon.service",
+        "cups-browsed.service",
+        "cups.service",
+        "dovecot.service",
+        "greeter.service",
+        "inetd:telnet",
+        "inetutils-inetd.service",
+        "kernel:vxlan",
+        "mariadb.service",
+        "memcached.service",
+        "named.service",
+        "nmbd.service",
+        "postfix@-.service",
+        "process:perl",
+        "redis-server.service",
+        "rpcbind.service",
+        "rpc-statd.service",
+        "rsync.service",
+        "smbd.service",
+        "snmpd.service",
+        "tftpd-hpa.service",
+        "vsftpd.service",
+        "xrdp-sesman.service",
+        "xrdp.service",
+    ],
+};
+const PAGE: &str = "It works without anything else";
+
 #[test]
 fn static_nginx() {
     let Some(lab) = open_or_skip() else { return };
     let (host, client) = (lab.host(&roots::STATIC_NGINX).unwrap(), lab.client().unwrap());
-    let audited = check(&host, &client, &roots::STATIC_NGINX, "It works without anything else");
+    let audited = check(&host, &client, &STATIC);
     assert_eq!(audited.audit.host.roles, ["nginx", "static"]);
 }
 
@@ -28,7 +72,7 @@ fn static_nginx() {
 fn apache() {
     let Some(lab) = open_or_skip() else { return };
     let (host, client) = (lab.host(&roots::APACHE).unwrap(), lab.client().unwrap());
-    let audited = check(&host, &client, &roots::APACHE, "It works without anything else");
+    let audited = check(&host, &client, &APACHE);
     assert_eq!(audited.audit.host.roles.first().map(String::as_str), Some("apache"));
 }
 
@@ -36,18 +80,22 @@ fn apache() {
 fn wordpress() {
     let Some(lab) = open_or_skip() else { return };
     let (host, client) = (lab.host(&roots::WORDPRESS).unwrap(), lab.client().unwrap());
-    let audited = check(&host, &client, &roots::WORDPRESS, "Hello world");
+    let audited = check(&host, &client, &WORDPRESS);
     assert_eq!(audited.audit.host.roles, ["nginx", "php-fpm"]);
     let database = audited.service("mariadb.service");
     assert_eq!(database.verdict, Verdict::Needed, "{:?}", database.evidence);
-    assert!(database.evidence.iter().any(|e| e.by.as_deref() == Some("WordPress")), "{:?}", database.evidence);
+    assert!(
+        database.evidence.iter().any(|e| e.by.as_deref() == Some("WordPress")),
+        "{:?}",
+        database.evidence
+    );
 }
 
 #[test]
 fn everything() {
     let Some(lab) = open_or_skip() else { return };
     let (host, client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
-    let audited = check(&host, &client, &roots::EVERYTHING, "It works without anything else");
+    let audited = check(&host, &client, &EVERYTHING);
     for (service, verdict) in [
         ("nginx.service", Verdict::Required),
         ("ssh.service", Verdict::Needed),
@@ -95,12 +143,17 @@ fn without_root_less_is_seen_and_said_so() {
     let seen = Audited::of(&host, &[]);
     let unseen = Audited::of_nobody(&host);
     let doors = |a: &Audited| -> BTreeSet<_> {
-        a.audit.doors.iter().filter(|d| d.protocol.has_port()).map(|d| (d.protocol, d.port, d.address.clone())).collect()
+        a.audit
+            .doors
+            .iter()
+            .filter(|d| d.protocol.has_port())
+            .map(|d| (d.protocol, d.port, d.address.clone()))
+            .collect()
     };
     assert_eq!(doors(&seen), doors(&unseen), "every door is seen without root");
     assert!(!unseen.audit.unseen.is_empty());
     assert!(unseen.audit.unseen.iter().any(|u| u.remedy.is_some()));
-    let calls_needed = |d: &&doorward_model::Door| matches!(d.verdict, Verdict::Needed | Verdict::Required);
+    let calls_needed = |d: &&Door| matches!(d.verdict, Verdict::Needed | Verdict::Required);
     for door in unseen.audit.doors.iter().filter(calls_needed) {
         let same = seen.audit.doors.iter().find(|d| (d.port, &d.address) == (door.port, &door.address));
         assert!(same.is_some_and(|d| matches!(d.verdict, Verdict::Needed | Verdict::Required)), "{door:?}");
@@ -125,32 +178,64 @@ fn the_same_host_from_its_disk() {
     }
 }
 
-/// Holds an audit of the host against what is true of it.
-fn check(host: &Host, client: &Client, spec: &RootSpec, page: &str) -> Audited {
+/// Holds an audit of the host against what is true of it, and prints a row of the table in `docs/accuracy.md`.
+fn check(host: &Host, client: &Client, truth: &Truth) -> Audited {
+    let name = truth.root.name;
     let audited = Audited::of(host, &[]);
+    let mut doors = Doors::default();
     for address in [host.address(), host.ipv6().into()] {
-        let reached = |d: &doorward_model::Door| d.exposure.beyond_host();
-        let open: BTreeSet<u16> = client.tcp_open(address, 1..=u16::MAX).unwrap().into_iter().collect();
-        assert_eq!(audited.ports("tcp", reached, address), open, "TCP doors of {} at {address}", spec.name);
-        let scan = client.udp_scan(address, 1..EPHEMERAL).unwrap();
-        let open: BTreeSet<u16> = scan.not_refused().into_iter().collect();
+        let reached = |d: &Door| d.exposure.beyond_host();
+        let open = client.tcp_open(address, 1..=u16::MAX).unwrap().into_iter().collect();
+        doors.compare(&open, &audited.ports("tcp", reached, address));
+        let answering = client.udp_scan(address, 1..EPHEMERAL).unwrap().not_refused().into_iter().collect();
         let told = audited.ports("udp", reached, address).into_iter().filter(|p| *p < EPHEMERAL).collect();
-        assert_eq!(open, told, "UDP doors of {} at {address}", spec.name);
+        doors.compare(&answering, &told);
     }
     assert!(audited.audit.doors.iter().all(|d| d.http == (d.port == Some(80))), "the site's own doors");
-    println!("{}: {} doors, {}", spec.name, audited.audit.doors.len(), audited.summary());
 
     let web = SocketAddr::new(host.address(), 80);
-    assert!(client.http_get(web, "/").unwrap().contains(page));
+    assert!(client.http_get(web, "/").unwrap().contains(truth.page));
     let shut = audited.candidates();
-    println!("{}: stopping {}", spec.name, shut.join(" "));
+    println!("{name}: stopping {}", shut.join(" "));
     if !shut.is_empty() {
-        host.run_within(STOPPING, &[&["systemctl", "stop"][..], &shut.iter().map(String::as_str).collect::<Vec<_>>()].concat())
-            .unwrap();
+        let words =
+            [&["systemctl", "stop"][..], &shut.iter().map(String::as_str).collect::<Vec<_>>()].concat();
+        host.run_within(STOPPING, &words).unwrap();
     }
     let got = client.http_get(web, "/").unwrap();
-    assert!(got.contains(" 200 ") && got.contains(page), "the site needs one of {shut:?}: {got}");
-    host.succeed(&["true"]).unwrap();
+    let works = got.contains(" 200 ") && got.contains(truth.page);
+    let missed: Vec<&&str> =
+        truth.unneeded.iter().filter(|s| !audited.service(s).verdict.is_candidate()).collect();
+    println!(
+        "| {name} | {} / {} | {} | {} | {} of {} |",
+        doors.found,
+        doors.there,
+        doors.invented,
+        if works { "0" } else { "at least 1" },
+        missed.len(),
+        truth.unneeded.len(),
+    );
+    assert_eq!((doors.found, doors.invented), (doors.there, 0), "{name}: {:?}", doors.differences);
+    assert!(works, "{name}: the site needs one of {shut:?}: {got}");
+    assert_eq!(missed, Vec::<&&str>::new(), "{name}: unneeded, and not said so");
     assert_eq!(client.tcp_open(host.address(), [22, 80]).unwrap(), [22, 80], "the admin's way in stays");
     audited
+}
+
+/// Doors that can be reached from outside, as the neighbour sees them and as the audit tells them.
+#[derive(Default)]
+struct Doors {
+    there: usize,
+    found: usize,
+    invented: usize,
+    differences: Vec<u16>,
+}
+
+impl Doors {
+    fn compare(&mut self, there: &BTreeSet<u16>, told: &BTreeSet<u16>) {
+        self.there += there.len();
+        self.found += there.intersection(told).count();
+        self.invented += told.difference(there).count();
+        self.differences.extend(there.symmetric_difference(told));
+    }
 }

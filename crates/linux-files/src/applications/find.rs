@@ -1,6 +1,6 @@
 //! Where applications are found by their files.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::os::unix::fs::MetadataExt as _;
 
 use doorward_model::{Subject, Unseen};
@@ -8,6 +8,9 @@ use doorward_model::{Subject, Unseen};
 use super::{Find, Marker, dark};
 use crate::web::glob;
 use crate::{Entry, Kind, Tree};
+use index::{File, Index, base};
+
+mod index;
 
 /// Directories that are looked into in all.
 const DIRECTORY_LIMIT: usize = 3000;
@@ -59,6 +62,8 @@ const DULL: &[&str] = &[
     "tmp",
     "uploads",
     "vendor",
+    "wp-admin",
+    "wp-includes",
 ];
 
 /// For each marker the places where one of its files is, sorted.
@@ -97,80 +102,12 @@ fn without_doubles(mut finds: Vec<Find>) -> Vec<Find> {
     finds
 }
 
-/// The directory of an application, by one of its absolute files: where one of its relative files starts that ends the
-/// same, or else the file's own directory; with whether settings are written from below it.
-fn base<'p>(path: &'p str, marker: &Marker) -> (&'p str, bool) {
-    let start = |file: &String| {
-        let relative = file.strip_prefix("../").unwrap_or(file);
-        let base = path.strip_suffix(relative)?.strip_suffix('/').filter(|base| !base.is_empty())?;
-        Some((base, knows_beside(marker, relative)))
-    };
-    let own = || (path.rsplit_once('/').map_or("/", |(directory, _)| directory), false);
-    marker.files.iter().filter(|f| !f.starts_with('/')).find_map(start).unwrap_or_else(own)
-}
-
-/// Whether a marker names a file beside a document root.
-fn knows_beside(marker: &Marker, path: &str) -> bool {
-    marker.files.iter().any(|f| f.strip_prefix("../") == Some(path))
-}
-
 /// How a find was made ([`Find`]).
 #[derive(Debug, Clone, Copy)]
 struct Kept {
     is_above: bool,
     is_installed: bool,
     is_fixed: bool,
-}
-
-/// A relative file of a marker.
-#[derive(Debug, Clone, Copy)]
-struct File<'m> {
-    marker: usize,
-    path: &'m str,
-    /// Whether it lies beside the document root: `../artisan` is `artisan` in the directory above.
-    beside: bool,
-    /// Whether the marker also knows it beside a document root: its settings are then written from there.
-    climbs: bool,
-}
-
-/// The relative files of all markers by the first part of their paths.
-struct Index<'m> {
-    plain: HashMap<&'m str, Vec<File<'m>>>,
-    patterns: Vec<(&'m str, File<'m>)>,
-}
-
-impl<'m> Index<'m> {
-    fn of(markers: &'m [Marker]) -> Self {
-        let mut index = Self { plain: HashMap::new(), patterns: Vec::new() };
-        for (marker, path) in
-            markers.iter().enumerate().flat_map(|(n, m)| m.files.iter().map(move |f| (n, f)))
-        {
-            if path.starts_with('/') {
-                continue;
-            }
-            let (path, beside) = path.strip_prefix("../").map_or((path.as_str(), false), |path| (path, true));
-            let first = path.split('/').next().unwrap_or(path);
-            let climbs = beside || knows_beside(&markers[marker], path);
-            let file = File { marker, path, beside, climbs };
-            if glob::is_pattern(first) {
-                index.patterns.push((first, file));
-            } else if !matches!(first, "" | "." | "..") {
-                index.plain.entry(first).or_default().push(file);
-            }
-        }
-        index
-    }
-
-    /// Files that may be in a directory with such an entry.
-    fn begin_with(&self, name: &str) -> Vec<File<'m>> {
-        let by_pattern =
-            self.patterns.iter().filter(|(first, _)| glob::matches(first, name)).map(|(_, file)| *file);
-        self.plain.get(name).into_iter().flatten().copied().chain(by_pattern).collect()
-    }
-
-    fn all(&self) -> Vec<File<'m>> {
-        self.plain.values().flatten().copied().chain(self.patterns.iter().map(|(_, file)| *file)).collect()
-    }
 }
 
 /// A directory that is still to be looked into.
@@ -259,7 +196,7 @@ impl Search<'_, '_, '_> {
     /// The directories above document roots, for files that lie beside a root.
     fn beside(&mut self, document_roots: &[String]) {
         let above = document_roots.iter().filter_map(|root| root.trim_end_matches('/').rsplit_once('/'));
-        let above: HashSet<&str> =
+        let above: BTreeSet<&str> =
             above.map(|(parent, _)| parent).filter(|parent| !parent.is_empty()).collect();
         for path in above {
             if !self.seen.contains_key(path) {

@@ -230,6 +230,8 @@ fn bad_patterns_and_large_files_are_told() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))] // each makes a tree
+
     #[test]
     fn any_text_and_any_pattern(
         file in "(\\.\\./|/|\\*|\\[|a|wp-config.php|.){0,12}",

@@ -1,5 +1,7 @@
 //! What the tests of all servers share.
 
+use std::cell::RefCell;
+
 use doorward_model::{Unseen, WebConfig};
 
 use crate::fixture::Made;
@@ -9,6 +11,18 @@ pub(super) fn config(program: &str, files: &[(&str, &str)]) -> (WebConfig, Vec<U
     let made = files.iter().fold(Made::new().file(program, ""), |made, (path, text)| made.file(path, text));
     let mut facts = super::collect(&made.tree());
     assert_eq!(facts.value.len(), 1, "{facts:?}");
+    (facts.value.remove(0), facts.unseen)
+}
+
+thread_local! {
+    static REUSED: RefCell<Option<Made>> = const { RefCell::new(None) };
+}
+
+/// The same for a main file alone, in a tree that a property test's cases share.
+pub(super) fn reused(program: &str, main: &str, text: &str) -> (WebConfig, Vec<Unseen>) {
+    let made = REUSED.take().unwrap_or_else(|| Made::new().file(program, "")).file(main, text);
+    let mut facts = super::collect(&made.tree());
+    REUSED.replace(Some(made));
     (facts.value.remove(0), facts.unseen)
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn audit() -> Audit {
             ),
             with(
                 door(6379, "0.0.0.0", "limited", "redis.service", "unneeded", nothing),
-                json!({"namespace": {"kind": "other", "id": 4026532000u64, "label": "container:shop"}, "basis": "configured"})
+                json!({"namespace": {"kind": "other", "id": 4_026_532_000_u64, "label": "container:shop"}, "basis": "configured"})
             ),
             door(22, "0.0.0.0", "everyone", "ssh.service", "needed", "the administrators' remote way in"),
             {"protocol": "packet", "address": "*", "port": null, "exposure": "link", "http": false,

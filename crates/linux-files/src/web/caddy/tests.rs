@@ -92,7 +92,7 @@ fn words_are_split_as_caddy_splits_them() {
 proptest! {
     #[test]
     fn any_text(text in "(reverse_proxy |import a|\\(a\\) \\{|root |\\{\\$|<<X|[\\{\\}\"`\\\\#:/\n ]|.){0,60}") {
-        let (config, unseen) = config(&[(MAIN, &text)]);
+        let (config, unseen) = testing::reused("usr/bin/caddy", MAIN, &text);
         prop_assert_eq!(config.complete, unseen.is_empty());
     }
 }

@@ -96,7 +96,7 @@ fn words_are_split_as_haproxy_splits_them() {
 proptest! {
     #[test]
     fn any_text(text in "(backend a\n|server a |nameserver |setenv |[\"'\\\\#$\\{\\}:@\n ]|.){0,60}") {
-        let (config, unseen) = config(&[(MAIN, &text)]);
+        let (config, unseen) = testing::reused("usr/sbin/haproxy", MAIN, &text);
         prop_assert_eq!(config.complete, unseen.is_empty());
     }
 }

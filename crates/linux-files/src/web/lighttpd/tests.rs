@@ -63,7 +63,7 @@ fn what_a_command_or_the_environment_tells_is_not_complete() {
 proptest! {
     #[test]
     fn any_text(text in "(proxy.server = |include |\\$HTTP\\[\"host\"\\] == |else |a |\\(|\\)|=>|[=+,{}\"'\\\\#\n$ ]|.){0,60}") {
-        let (config, unseen) = config(&[(MAIN, &text)]);
+        let (config, unseen) = testing::reused("usr/sbin/lighttpd", MAIN, &text);
         prop_assert_eq!(config.complete, unseen.is_empty());
     }
 }

@@ -221,8 +221,7 @@ fn captured_configurations_are_read() {
 proptest! {
     #[test]
     fn any_text(text in "(proxy_pass http://|upstream a|server |include |set \\$a |map \\$a \\$b|x_by_lua_block|[{};\"'\\\\#\n$ ]|.){0,60}") {
-        let made = Made::new().file("usr/sbin/nginx", "").file(MAIN, &text);
-        let facts = crate::web::collect(&made.tree());
-        prop_assert_eq!(facts.value[0].complete, facts.unseen.is_empty());
+        let (config, unseen) = testing::reused("usr/sbin/nginx", MAIN, &text);
+        prop_assert_eq!(config.complete, unseen.is_empty());
     }
 }

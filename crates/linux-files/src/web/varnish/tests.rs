@@ -53,7 +53,7 @@ fn what_is_not_vcl_is_not_complete() {
 proptest! {
     #[test]
     fn any_text(text in "(backend a \\{|\\.host = |\\.port = |include |import |C\\{|\\}C|/\\*|[\\{\\}\";#\n ]|.){0,60}") {
-        let (config, unseen) = config(&[(MAIN, &text)]);
+        let (config, unseen) = testing::reused("usr/sbin/varnishd", MAIN, &text);
         prop_assert_eq!(config.complete, unseen.is_empty());
     }
 }
