@@ -58,7 +58,8 @@ fn targets() -> anyhow::Result<Vec<String>> {
 }
 
 fn target_folder() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| folder().join("target"), |d| PathBuf::from(d).join("fuzz"))
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| folder().join("target"), |d| PathBuf::from(d).join("fuzz"))
 }
 
 fn build() -> anyhow::Result<()> {

@@ -119,7 +119,8 @@ fn by_default(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, reach: &Reach) -> Ve
         let answers = service.manager != Manager::Systemd || service.name.ends_with(".service");
         let Some(entry) = entry.filter(|_| lives(service) && answers) else { continue };
         // Of an entry's units (a server, its instances, its helpers) the first that lives has the doors.
-        let is_known = |unit: &&String| facts.graph.node(unit).is_some_and(|n| lives(&facts.snapshot.services[n]));
+        let is_known =
+            |unit: &&String| facts.graph.node(unit).is_some_and(|n| lives(&facts.snapshot.services[n]));
         if entry.units.iter().find(is_known).is_some_and(|first| *first != service.name) {
             continue;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use doorward_model::{Manager, PacketFilter, Packages, Service, Snapshot, Source, Subject, Unseen};
+use doorward_model::{Manager, Packages, PacketFilter, Service, Snapshot, Source, Subject, Unseen};
 
 use crate::applications::{self, Marker};
 use crate::{Tree, containers, host, packages, services, web};
@@ -51,10 +51,10 @@ fn not_running() -> [Unseen; 2] {
     .map(|unseen| unseen.with_remedy("audit the running host"))
 }
 
-/// Reads the package database, and notes at each service the package that it came with: the owner of what defines
-/// it, or else of its program, unless that is a tool which runs others' work.
+/// Reads the package database, and notes at each service the package that it came with: the owner of its program,
+/// unless that is a tool which runs others' work, or else of what defines it.
 pub fn attach_packages(tree: &Tree, services: &mut [Service], unseen: &mut Vec<Unseen>) -> Packages {
-    let files = |s: &Service| [s.definition.clone(), s.executable.clone()].into_iter().flatten();
+    let files = |s: &Service| [s.executable.clone(), s.definition.clone()].into_iter().flatten();
     let paths: BTreeSet<String> = services.iter().flat_map(files).collect();
     let facts = packages::collect(tree, &paths).into_value(unseen);
     for service in services {
@@ -63,17 +63,43 @@ pub fn attach_packages(tree: &Tree, services: &mut [Service], unseen: &mut Vec<U
         let definition = service.definition.as_ref().filter(|_| of_definition);
         let program = service.executable.as_ref().filter(|path| !is_tool(path));
         let owner = |path: Option<&String>| path.and_then(|path| facts.owners.get(path));
-        service.package = owner(definition).or_else(|| owner(program)).cloned();
+        service.package = owner(program).or_else(|| owner(definition)).cloned();
     }
     facts.packages
 }
 
 /// Whether a program only does what its arguments or a script say: whoever installed it did not install the service.
-fn is_tool(path: &str) -> bool {
+pub fn is_tool(path: &str) -> bool {
     const TOOLS: &[&str] = &[
-        "bash", "busybox", "cat", "dash", "echo", "env", "false", "ip", "java", "ksh", "lua", "nft", "node", "nodejs",
-        "perl", "php", "python", "ruby", "run-parts", "sh", "sleep", "socat", "ssh", "sysctl", "systemctl", "tclsh",
-        "test", "true", "zsh",
+        "bash",
+        "busybox",
+        "cat",
+        "dash",
+        "echo",
+        "env",
+        "false",
+        "ip",
+        "java",
+        "ksh",
+        "lua",
+        "nft",
+        "node",
+        "nodejs",
+        "perl",
+        "php",
+        "python",
+        "ruby",
+        "run-parts",
+        "sh",
+        "sleep",
+        "socat",
+        "ssh",
+        "sysctl",
+        "systemctl",
+        "tclsh",
+        "test",
+        "true",
+        "zsh",
     ];
     let name = path.rsplit('/').next().unwrap_or(path);
     TOOLS.contains(&name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))

@@ -16,5 +16,5 @@ pub mod systemd;
 pub mod unix_sockets;
 pub mod virtualization;
 
-pub use snapshot::{Options, collect};
 pub use process::{ContainerRef, Engine, Process, Processes};
+pub use snapshot::{Options, collect};

@@ -13,7 +13,9 @@ use doorward_model::{Host, Init, Listener, LocalSocket, Service, Snapshot, Sourc
 use crate::connections::Sampler;
 use crate::process::Processes;
 use crate::sockets::{self, SocketOwners, unmanaged};
-use crate::{activation, admin, container, filter, init_scripts, interface, systemd, unix_sockets, virtualization};
+use crate::{
+    activation, admin, container, filter, init_scripts, interface, systemd, unix_sockets, virtualization,
+};
 
 /// What to look for, and for how long.
 #[derive(Debug, Default)]
@@ -36,12 +38,12 @@ pub fn collect(options: &Options, progress: &mut dyn FnMut(Duration)) -> Snapsho
     let host = this_host(&tree, &mut unseen);
     let processes = Processes::read().into_value(&mut unseen);
     let owners = SocketOwners::read(&processes).into_value(&mut unseen);
-    let mut containers =
-        container::complete(containers::collect(&tree).into_value(&mut unseen), &processes);
+    let mut containers = container::complete(containers::collect(&tree).into_value(&mut unseen), &processes);
     let mut seen = sockets::collect(&processes, &owners, &containers).into_value(&mut unseen);
 
     let mut managed = managed(host.init, &tree, &processes, &mut unseen);
     let mut services = std::mem::take(&mut managed.services);
+    name_real_programs(&mut services, &processes);
     activation::by_socket_units(&mut seen.listeners, &managed.listeners);
     init_scripts::adopt_listeners(&mut seen.listeners, &services);
     services.extend(unmanaged(&processes, &seen.listeners));
@@ -128,6 +130,21 @@ fn managed(init: Init, tree: &Tree, processes: &Processes, unseen: &mut Vec<Unse
     let mut services = services::of_scripts(tree, unseen);
     init_scripts::complete(&mut services, tree, processes);
     Managed { services, ..Managed::default() }
+}
+
+/// A service that is started through a shell is what the shell became.
+fn name_real_programs(services: &mut [Service], processes: &Processes) {
+    for service in services {
+        if !service.executable.as_deref().is_some_and(snapshot::is_tool) {
+            continue;
+        }
+        let running = service.processes.iter().filter_map(|pid| processes.get(*pid));
+        let programs =
+            running.filter(|p| p.executable.as_deref().is_some_and(|path| !snapshot::is_tool(path)));
+        if let Some(oldest) = programs.min_by_key(|p| (p.started, p.pid)) {
+            service.executable.clone_from(&oldest.executable);
+        }
+    }
 }
 
 /// Looks at connections once, or again and again for a while; how many seconds it was.

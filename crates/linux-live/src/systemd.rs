@@ -31,7 +31,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-/// Where the system bus listens (D-Bus specification, "Well-known Message Bus Instances").
+/// Where the system bus listens (`dbus.socket`).
 const SOCKET: &str = "/run/dbus/system_bus_socket";
 
 /// How long the bus and the manager may take for all of their answers.
@@ -77,14 +77,22 @@ fn collect_from(socket: &Path, limit: Duration, processes: &Processes, tree: &Tr
     if let Some(units) = &mut manager.units {
         units.retain(|unit| unit.exists() && (!unit.is(".scope") || pids.contains_key(unit.name.as_str())));
     }
-    manager.define(|unit| !files_tell_all || !is_defined(unit, &services));
+    manager.define(|unit| {
+        let is_known = services.contains_key(&unit.name);
+        let is_told = files_tell_all && is_told(unit, services.get(&unit.name));
+        (!is_told).then_some(is_known)
+    });
 
     let mut facts = SystemdFacts { listeners, local_sockets, ..SystemdFacts::default() };
     let units = manager.units.take();
     if let Some(units) = &units {
         // What is not loaded does not run.
-        services.values_mut().for_each(|service| service.state = State::Stopped);
-        facts.local_sockets.clear();
+        for service in services.values_mut() {
+            service.state = State::Stopped;
+        }
+        if manager.failure.is_none() {
+            facts.local_sockets.clear();
+        }
         for unit in units {
             let service = services.entry(unit.name.clone()).or_insert_with(|| merge::service(&unit.name));
             merge::unit(service, unit);
@@ -96,6 +104,7 @@ fn collect_from(socket: &Path, limit: Duration, processes: &Processes, tree: &Tr
     facts.bus_owners = manager.owners.unwrap_or_default();
     merge::bus_names(&mut services, &facts.bus_owners, processes);
     facts.services = services.into_values().collect();
+    facts.listeners.sort();
     facts.local_sockets.sort();
     facts.local_sockets.dedup();
     Facts { value: facts, unseen }
@@ -117,12 +126,12 @@ fn by_unit(processes: &Processes) -> HashMap<&str, Vec<u32>> {
     pids
 }
 
-/// Whether files tell how the unit is defined.
-fn is_defined(unit: &Unit, services: &BTreeMap<String, Service>) -> bool {
-    services.get(&unit.name).is_some_and(|service| {
-        // A running service without a program has a file that we may not read.
-        let lacks_program = unit.is(".service") && unit.is_active() && service.executable.is_none();
-        !lacks_program || service.start == Start::Masked
+/// Whether files tell how the unit is defined. They do not, for a running service, when its program is missing from
+/// them: we may not read them.
+fn is_told(unit: &Unit, by_files: Option<&Service>) -> bool {
+    by_files.is_some_and(|service| {
+        let has_program = service.executable.is_some() || service.start == Start::Masked;
+        has_program || !unit.is(".service") || !unit.is_active()
     })
 }
 

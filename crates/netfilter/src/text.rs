@@ -114,7 +114,11 @@ fn write(out: &mut String, value: &Value, depth: usize) {
         }
         Value::String(text) => out.push_str(&clean(text)),
         Value::Array(list) => join(out, list, ",", depth),
-        Value::Object(map) => if let Some((name, inner)) = map.iter().next() { object(out, name, inner, depth) },
+        Value::Object(map) => {
+            if let Some((name, inner)) = map.iter().next() {
+                object(out, name, inner, depth)
+            }
+        }
     }
 }
 

@@ -445,7 +445,9 @@ fn in_keys<'a, T>(lookup: &'a Lookup<T>, key: &[Sym<'_>]) -> Hit<'a> {
 
 fn bits(m: &Match, key: &[Sym<'_>]) -> Hit<'static> {
     let mask = match &m.right {
-        Table::Inline(lookup) => lookup.groups.first().and_then(|((), members)| members.numbers.iter().next()),
+        Table::Inline(lookup) => {
+            lookup.groups.first().and_then(|((), members)| members.numbers.iter().next())
+        }
         _ => None,
     };
     match (key, mask) {

@@ -3,6 +3,7 @@
 
 mod host;
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
@@ -187,7 +188,7 @@ fn bad_input_is_named_with_its_place() {
         &["--root", "empty"],
         &["--root", "snapshot.json"],
     ] {
-        all.push_str(&format!("$ doorward {}\n{}\n", words.join(" "), place.fails(3, words)));
+        let _ = writeln!(all, "$ doorward {}\n{}", words.join(" "), place.fails(3, words));
     }
     insta::assert_snapshot!("bad_input", all);
     for words in

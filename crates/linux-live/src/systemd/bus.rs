@@ -160,7 +160,8 @@ impl Bus {
     /// Who we are, in the words that come before messages.
     fn introduce(&mut self) -> Result<(), BusError> {
         let uid = rustix::process::geteuid().as_raw().to_string();
-        let hex: String = uid.bytes().map(|b| format!("{b:02x}")).collect();
+        // The id's digits as text, and that in hexadecimal, where each digit `n` is `3n`.
+        let hex: String = uid.chars().flat_map(|digit| ['3', digit]).collect();
         self.write(format!("\0AUTH EXTERNAL {hex}\r\n").as_bytes())?;
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {

@@ -16,6 +16,9 @@ const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
+/// Units that are asked about at once, so that questions take little room where there are thousands.
+const BATCH: usize = 128;
+
 /// A conversation, and what it has brought until now.
 #[derive(Debug, Default)]
 pub(super) struct Manager {
@@ -42,45 +45,54 @@ impl Manager {
             Ok(bus) => manager.bus = Some(bus),
             Err(e) => manager.failure = Some(e),
         }
-        let names = manager.list();
-        manager.owners = names.map(|names| manager.owners_of(names));
+        // The bus first: it may answer where the manager does not.
+        manager.owners = manager.names().map(|names| manager.owners_of(names));
+        manager.list();
         manager.properties(|unit| unit.vital_signs(pids.get(unit.name.as_str()).map_or(0, Vec::len)));
         manager
     }
 
-    /// Asks how units are defined. A conversation that ends before the last answer leaves all undefined.
-    pub(super) fn define(&mut self, wanted: impl Fn(&Unit) -> bool) {
-        self.properties(|unit| wanted(unit).then(|| unit.defining()).into_iter().flatten());
+    /// Asks how units are defined. `known` tells of each whether files say so too, `None` not to ask for it. A
+    /// conversation that ends before the last answer leaves all undefined.
+    pub(super) fn define(&mut self, known: impl Fn(&Unit) -> Option<bool>) {
+        self.properties(|unit| known(unit).map(|known| unit.defining(known)).into_iter().flatten());
         if self.failure.is_some() {
             self.units.iter_mut().flatten().for_each(|unit| unit.definition = None);
         }
     }
 
-    /// Units, and when and from where they were read. Returns the names on the bus.
-    fn list(&mut self) -> Option<Vec<String>> {
+    /// Names on the bus.
+    fn names(&mut self) -> Option<Vec<String>> {
+        let mut names = None;
+        self.talk(&[of_bus("ListNames", Arguments::None)], |_, reply| names = reply.read());
+        names
+    }
+
+    /// Units, and when and from where they were read.
+    fn list(&mut self) {
+        let list = Call {
+            to: SYSTEMD,
+            path: MANAGER_PATH,
+            interface: MANAGER,
+            method: "ListUnits",
+            arguments: Arguments::None,
+        };
         let calls = [
-            of_bus("ListNames", Arguments::None),
-            Call {
-                to: SYSTEMD,
-                path: MANAGER_PATH,
-                interface: MANAGER,
-                method: "ListUnits",
-                arguments: Arguments::None,
-            },
-            get(MANAGER_PATH, MANAGER, "UnitsLoadTimestamp"),
+            list,
             get(MANAGER_PATH, MANAGER, "UnitPath"),
+            // When it read units at boot, and when again; 0 for never.
+            get(MANAGER_PATH, MANAGER, "UnitsLoadStartTimestamp"),
+            get(MANAGER_PATH, MANAGER, "UnitsLoadTimestamp"),
         ];
-        let (mut names, mut units, mut loaded_at, mut search_path) = (None, None, None, None);
+        let (mut units, mut loaded_at, mut search_path) = (None, None, None);
         self.talk(&calls, |n, reply| match n {
-            0 => names = reply.read::<Vec<String>>(),
-            1 => units = reply.read::<Vec<Listed>>(),
-            2 => loaded_at = reply.property(),
-            _ => search_path = reply.property(),
+            0 => units = reply.read::<Vec<Listed>>(),
+            1 => search_path = reply.property(),
+            _ => loaded_at = loaded_at.max(reply.property()),
         });
         self.loaded_at = loaded_at;
         self.search_path = search_path.unwrap_or_default();
         self.units = units.map(|units| units.into_iter().filter_map(Unit::listed).collect());
-        names
     }
 
     /// The processes that own names, sorted by name; the unique name that each connection has is left out.
@@ -101,26 +113,27 @@ impl Manager {
     /// Asks for properties of units and notes the answers. A unit that is gone by now, or a property that this
     /// version does not have, stays as it was.
     fn properties<P: IntoIterator<Item = Property>>(&mut self, wanted: impl Fn(&Unit) -> P) {
-        let Some(mut units) = self.units.take() else { return };
-        let asked: Vec<(usize, Rc<str>, Property)> = units
-            .iter()
-            .enumerate()
-            .flat_map(|(i, unit)| wanted(unit).into_iter().map(move |p| (i, Rc::clone(&unit.path), p)))
-            .collect();
-        let call = |(i, path, property): &'_ (usize, Rc<str>, Property)| {
-            let (interface, name) = property.place(units.get(*i).map_or("", |unit| &unit.name));
-            (interface, name, Rc::clone(path))
-        };
-        let places: Vec<_> = asked.iter().map(call).collect();
-        let calls: Vec<_> = places.iter().map(|(interface, name, path)| get(path, interface, name)).collect();
-        self.talk(&calls, |n, reply| {
-            if let Some((i, _, property)) = asked.get(n)
-                && let Some(unit) = units.get_mut(*i)
-            {
-                unit.note(*property, reply);
-            }
-        });
-        self.units = Some(units);
+        let mut units = self.units.take();
+        for some in units.iter_mut().flat_map(|units| units.chunks_mut(BATCH)) {
+            let asked: Vec<(usize, Rc<str>, Property, _)> = some
+                .iter()
+                .enumerate()
+                .flat_map(|(i, unit)| {
+                    let place = move |p: Property| (i, Rc::clone(&unit.path), p, p.place(&unit.name));
+                    wanted(unit).into_iter().map(place)
+                })
+                .collect();
+            let calls: Vec<_> =
+                asked.iter().map(|(_, path, _, (interface, name))| get(path, interface, name)).collect();
+            self.talk(&calls, |n, reply| {
+                if let Some((i, _, property, _)) = asked.get(n)
+                    && let Some(unit) = some.get_mut(*i)
+                {
+                    unit.note(*property, reply);
+                }
+            });
+        }
+        self.units = units;
     }
 
     /// Asks, for as long as the conversation goes on.

@@ -10,7 +10,7 @@ use crate::process::{Process, Processes};
 
 /// A unit that only its name is known of.
 pub(super) fn service(name: &str) -> Service {
-    let start = if name.ends_with(".scope") { Start::Manual } else { Start::Unknown };
+    let start = if name.strip_suffix(".scope").is_some() { Start::Manual } else { Start::Unknown };
     Service { name: name.to_owned(), manager: Manager::Systemd, start, ..Service::default() }
 }
 

@@ -12,7 +12,7 @@ use super::*;
 use crate::process::Process;
 use fake::{Answer, Fake, Question, listed};
 
-/// Units of a host: a web server, a socket that starts another service, and one that was not started.
+/// Units of a host: a web server with its database, and a socket, enabled, that starts another service.
 const FILES: [(&str, &str); 4] = [
     ("web.service", "[Unit]\nRequires=db.service\n[Service]\nExecStart=/usr/sbin/web\nUser=www\n"),
     ("db.service", "[Service]\nExecStart=/usr/sbin/db\n"),
@@ -29,6 +29,9 @@ fn tree() -> (tempfile::TempDir, Tree) {
     for (name, text) in FILES {
         std::fs::write(units.join(name), text).unwrap();
     }
+    let wants = dir.path().join("etc/systemd/system/sockets.target.wants");
+    std::fs::create_dir_all(&wants).unwrap();
+    std::os::unix::fs::symlink(format!("{UNITS}/print.socket"), wants.join("print.socket")).unwrap();
     let tree = Tree::open(dir.path()).unwrap();
     (dir, tree)
 }
@@ -263,7 +266,7 @@ fn a_bus_that_is_absent_or_denies_is_named() {
 #[test]
 fn a_manager_that_stops_answering_leaves_what_it_has_said() {
     let fake = Fake::bus(|question| match question.about.as_str() {
-        "MainPID" | "Requires" => Answer::Nothing,
+        "MainPID" | "Requires" | "Listen" => Answer::Nothing,
         _ => honest(question, 1),
     });
     let facts = collect_with(&fake, 1000);
@@ -272,6 +275,7 @@ fn a_manager_that_stops_answering_leaves_what_it_has_said() {
     let web = service(&facts, "web.service");
     assert!(requires(web, "db.service"), "a definition that was not told in full does not count");
     assert_eq!(web.capabilities, ["CAP_NET_BIND_SERVICE"], "told by the process table");
+    assert_eq!(facts.value.local_sockets.len(), 1, "told by files");
     let [unseen] = facts.unseen.as_slice() else { panic!("{:#?}", facts.unseen) };
     assert!(unseen.what.starts_with("main processes"), "{unseen:?}");
 }

@@ -99,7 +99,7 @@ impl Unit {
     /// `None` for units that are no services to us.
     pub(super) fn listed(listed: Listed) -> Option<Self> {
         let (name, description, load, active, sub, _, path, ..) = listed;
-        let is_ours = is_service_to_us(&name) || (name.ends_with(".scope") && is_managed(&name));
+        let is_ours = is_service_to_us(&name) || (name.strip_suffix(".scope").is_some() && is_managed(&name));
         is_ours.then(|| Self {
             is_found: load != "not-found",
             state: words::state(&active, &sub),
@@ -140,15 +140,15 @@ impl Unit {
         signs.into_iter().filter(move |(applies, _)| is_active && *applies).map(|(_, property)| property)
     }
 
-    /// All that its files say.
-    pub(super) fn defining(&self) -> impl Iterator<Item = Property> + use<> {
+    /// What its files say, and for one without files (`is_known` is false) what they would. The state of a file
+    /// takes the manager a look at every directory, so it is not asked in vain.
+    pub(super) fn defining(&self, is_known: bool) -> impl Iterator<Item = Property> + use<> {
         use Property::{BusName, DynamicUser, File, FileState, Names, Program, User};
-        let of_services = [Program, User, DynamicUser, BusName];
-        let count = if self.is(".service") { of_services.len() } else { 0 };
-        [Names, File, FileState]
-            .into_iter()
-            .chain(DEPENDENCIES.map(|(kind, name)| Property::Dependency(kind, name)))
-            .chain(of_services.into_iter().take(count))
+        let is_service = self.is(".service");
+        let of_services = [Program, User, DynamicUser, BusName].into_iter().filter(move |_| is_service);
+        let of_files = [File, FileState].into_iter().filter(move |_| !is_known);
+        let dependencies = DEPENDENCIES.map(|(kind, name)| Property::Dependency(kind, name));
+        [Names].into_iter().chain(of_files).chain(dependencies).chain(of_services)
     }
 
     /// Notes what the manager answered.

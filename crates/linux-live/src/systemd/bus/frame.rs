@@ -83,9 +83,9 @@ impl<'a> Frame<'a> {
             match (code, value) {
                 (REPLY_SERIAL, Variant::U32(serial)) => frame.reply_to = serial,
                 (SIGNATURE, Variant::Signature(signature)) => {
-                    frame.signature = signature.to_string_no_parens()
+                    frame.signature = signature.to_string_no_parens();
                 }
-                (ERROR_NAME, Variant::Str(name)) => frame.error = name.as_str().to_owned(),
+                (ERROR_NAME, Variant::Str(name)) => name.as_str().clone_into(&mut frame.error),
                 _ => {}
             }
         }
