@@ -7,6 +7,12 @@ use std::path::{Path, PathBuf};
 #[path = "src/entry.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the library's own module, of which only the form is used here")]
 mod entry;
+#[path = "src/systems.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the library's own module, of which only the form is used here")]
+mod systems;
+#[path = "src/windows.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the library's own module, of which only the form is used here")]
+mod windows;
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../knowledge");

@@ -131,9 +131,11 @@ fn by_default(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, reach: &Reach) -> Ve
         if facts.snapshot.listeners.iter().any(configured) {
             continue;
         }
+        // What another's port leads to opens nothing of its own.
+        let own = |d: &&DoorFact| d.via.is_none() && facts.index.holds(&d.systems);
         // A service all of whose doors depend on its settings is shown with them all rather than with none.
-        let depends = entry.doors.iter().all(|d| d.when.is_some());
-        for fact in entry.doors.iter().filter(|d| depends || d.when.is_none()) {
+        let depends = entry.doors.iter().filter(own).all(|d| d.when.is_some());
+        for fact in entry.doors.iter().filter(own).filter(|d| depends || d.when.is_none()) {
             let listener = as_packaged(service, entry, fact);
             let mut door = door(facts, roles, &listener, reach.listener(&listener));
             door.reasons.extend(fact.when.as_ref().map(|when| format!("opens if: {when}")));
@@ -152,7 +154,7 @@ fn as_packaged(service: &Service, entry: &ServiceEntry, fact: &DoorFact) -> List
     Listener {
         protocol: fact.protocol,
         address: Some(IpAddr::V4(address)),
-        port: Some(fact.port),
+        port: fact.port,
         v6only: None,
         interface: None,
         namespace: Namespace::Host,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use doorward_knowledge::{BaseEntry, Condition, Family, Need};
+use doorward_knowledge::{BaseEntry, Classification, Condition, Family, Need, RoleRequirement};
 use doorward_model::{Application, DependencyKind, Evidence, EvidenceKind, Service};
 
 use crate::graph::{Edge, Origin, is_boot_target};
@@ -71,7 +71,8 @@ impl Search<'_, '_, '_, '_> {
             if let Some(node) = facts.graph.node(&playing.service) {
                 self.add(node, EvidenceKind::Role, Some(playing.id.clone()), playing.why.clone());
             }
-            for requirement in playing.role.iter().flat_map(|r| &r.requires) {
+            let required = |r: &&RoleRequirement| r.classification == Classification::Required;
+            for requirement in playing.role.iter().flat_map(|r| &r.requires).filter(required) {
                 let here = requirement.families.is_empty()
                     || family.is_some_and(|f| requirement.families.contains(&f));
                 if !here {
@@ -102,8 +103,7 @@ impl Search<'_, '_, '_, '_> {
     fn add_applications(&mut self) {
         let facts = self.facts;
         for application in &facts.snapshot.applications {
-            let known = &facts.index.knowledge().applications;
-            let Some(entry) = known.iter().find(|k| k.id == application.id) else { continue };
+            let Some(entry) = facts.index.applications().find(|k| k.id == application.id) else { continue };
             for need in entry.needs.iter().filter(|n| need_holds(facts, n, application)) {
                 for (node, service) in facts.snapshot.services.iter().enumerate() {
                     let fits = facts.entries[node].is_some_and(|e| need.any.contains(&e.id));
@@ -181,7 +181,7 @@ fn base_holds(facts: &Facts<'_, '_, '_>, base: &BaseEntry, service: &Service) ->
     match base.needed {
         Condition::Always => true,
         Condition::Never => false,
-        Condition::Network | Condition::Clock | Condition::Active => {
+        Condition::Network | Condition::Clock | Condition::Active | Condition::Domain | Condition::Ipsec => {
             lives(service) || service.start.at_boot()
         }
         Condition::LocalResolver => host.resolvers.iter().any(IpAddr::is_loopback) && lives(service),

@@ -67,14 +67,13 @@ impl Roles<'_> {
 
 /// Finds the roles from who runs, who listens and who is passed requests to; the user's choice overrides.
 pub(crate) fn detect<'k>(facts: &Facts<'_, '_, 'k>) -> Roles<'k> {
-    let knowledge = facts.index.knowledge();
     let chosen = facts.options.roles.clone();
     let wanted = |id: &str| chosen.as_ref().is_none_or(|c| c.iter().any(|c| c == id));
     let mut roles = Roles::default();
     let mut candidates = Vec::new();
     for (service, entry) in facts.snapshot.services.iter().zip(&facts.entries) {
         let Some(entry) = entry.filter(|_| lives(service)) else { continue };
-        for role in knowledge.roles.iter().filter(|r| wanted(&r.id) && r.services.contains(&entry.id)) {
+        for role in facts.index.roles().filter(|r| wanted(&r.id) && r.services.contains(&entry.id)) {
             candidates.push((service, entry, role));
         }
     }
@@ -142,7 +141,7 @@ fn runtime_reason(
         return Some(format!("{front} passes requests to it: {}", edge.detail));
     }
     let needs_it = facts.snapshot.applications.iter().find(|a| {
-        let known = facts.index.knowledge().applications.iter().find(|k| k.id == a.id);
+        let known = facts.index.applications().find(|k| k.id == a.id);
         known.is_some_and(|k| k.needs.iter().any(|n| n.any.contains(&entry.id)))
     });
     if let Some(application) = needs_it {
@@ -166,8 +165,7 @@ fn add_unknown_servers(facts: &Facts<'_, '_, '_>, roles: &mut Roles<'_>, wanted:
         return;
     }
     let runtimes = |service: &str| {
-        let known = &facts.index.knowledge().roles;
-        facts.entry(service).is_some_and(|e| known.iter().any(|r| r.services.contains(&e.id)))
+        facts.entry(service).is_some_and(|e| facts.index.roles().any(|r| r.services.contains(&e.id)))
     };
     for (service, port) in on_web_ports(facts.snapshot) {
         if roles.playing.iter().any(|p| p.service == service) || runtimes(&service) {

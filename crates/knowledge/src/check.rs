@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::{Knowledge, Recognise};
+use doorward_model::Protocol;
+
+use crate::{DoorFact, Knowledge, Recognise};
 
 /// A contradiction between entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +52,16 @@ impl Knowledge {
                     say(entry.clone(), format!("unit {pattern:?}: {e}"));
                 }
             }
-            for v in s.history.iter().filter(|v| !is_vulnerability(&v.id)) {
-                say(entry.clone(), format!("{:?} is no CVE id", v.id));
+            for v in s.history.iter().filter(|v| !is_vulnerability(&v.id) && !is_bulletin(&v.id)) {
+                say(entry.clone(), format!("{:?} is no CVE id, nor a bulletin's", v.id));
+            }
+            let bulletins = s.history.iter().filter_map(|v| v.bulletin.as_deref());
+            let hotfixes = s.hotfixes.iter().map(|h| h.id.as_str()).filter(|id| !is_article(id));
+            for id in bulletins.chain(hotfixes).filter(|id| !is_bulletin(id)) {
+                say(entry.clone(), format!("{id:?} is no bulletin's id"));
+            }
+            for problem in s.doors.iter().filter_map(|d| door_problem(d, &services)) {
+                say(entry.clone(), problem);
             }
         }
         for r in &self.roles {
@@ -85,6 +95,32 @@ impl Knowledge {
         }
         problems
     }
+}
+
+/// What is wrong with a door, if anything.
+fn door_problem(door: &DoorFact, services: &BTreeSet<&str>) -> Option<String> {
+    let has_name = matches!(door.protocol, Protocol::Pipe | Protocol::Rpc);
+    let text = door.protocol.as_str();
+    match (&door.port, &door.name) {
+        (None, None) => return Some(format!("a {text} door has neither port nor name")),
+        (Some(_), _) if has_name => return Some(format!("a {text} door has no port")),
+        (_, Some(name)) if !has_name => return Some(format!("a {text} door is not named: {name:?}")),
+        _ => {}
+    }
+    let via = door.via.as_deref().filter(|id| !services.contains(id))?;
+    Some(format!("a door is reached through the service {via:?}, which has no entry"))
+}
+
+/// `KB823980`.
+fn is_article(id: &str) -> bool {
+    id.strip_prefix("KB").is_some_and(|n| n.len() >= 6 && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// `MS03-026`.
+fn is_bulletin(id: &str) -> bool {
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let parts = id.strip_prefix("MS").and_then(|rest| rest.split_once('-'));
+    parts.is_some_and(|(year, number)| digits(year, 2) && digits(number, 3))
 }
 
 fn is_id(text: &str) -> bool {

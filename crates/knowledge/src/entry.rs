@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use doorward_model::Protocol;
 use serde::{Deserialize, Serialize};
 
+use crate::systems::{System, Systems, describes};
+use crate::windows::{Hotfix, StartDefault, Uninstall};
+
 /// What one file holds, or many together.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -36,10 +39,14 @@ pub struct ServiceEntry {
     pub title: String,
     /// What it is, in one sentence without a full stop.
     pub what: String,
+    /// Systems where its names mean this; empty: Linux. It need not exist on each of them.
+    #[serde(default)]
+    pub systems: Vec<Systems>,
     /// Hazard class (an id in `classes.toml`); absent when it offers an intruder nothing over the network.
     #[serde(default)]
     pub class: Option<String>,
-    /// Names by which managers know it, on any distribution; `*` matches any text (`postgresql@*.service`).
+    /// Names by which managers know it, on any distribution; `*` matches any text (`postgresql@*.service`). On
+    /// Windows the key names of services and drivers, whose case does not count.
     #[serde(default)]
     pub units: Vec<String>,
     /// Names of its inetd or xinetd entries.
@@ -63,6 +70,15 @@ pub struct ServiceEntry {
     /// What it gives an intruder, when that differs from its class.
     #[serde(default)]
     pub gives: Option<String>,
+    /// How that is misused, when it differs from its class.
+    #[serde(default)]
+    pub misuse: Option<String>,
+    /// Whether it is the host's packet filter or holds it up: it is never switched off.
+    #[serde(default)]
+    pub firewall: bool,
+    /// How it starts on each version of Windows.
+    #[serde(default)]
+    pub defaults: Vec<StartDefault>,
     /// How it was attacked.
     #[serde(default)]
     pub history: Vec<Vulnerability>,
@@ -72,6 +88,12 @@ pub struct ServiceEntry {
     /// What is lost, or what else to know, when it is removed.
     #[serde(default)]
     pub removal: Option<String>,
+    /// How it is removed on each version of Windows.
+    #[serde(default)]
+    pub uninstall: Vec<Uninstall>,
+    /// Hotfixes that it alone makes necessary.
+    #[serde(default)]
+    pub hotfixes: Vec<Hotfix>,
     /// Benchmarks that name it: `CIS Debian 12 2.1.6`.
     #[serde(default)]
     pub benchmarks: Vec<String>,
@@ -106,23 +128,34 @@ impl Family {
     }
 }
 
-/// A door that a service opens as packaged.
+/// A door that a service opens as packaged: a port, or an interface that another one's port leads to.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DoorFact {
-    /// Transport.
+    /// Transport; `pipe` for a named pipe over SMB, `rpc` for an interface behind the endpoint mapper.
     pub protocol: Protocol,
-    /// Port.
-    pub port: u16,
+    /// Port, where the protocol has one.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// Name of the pipe (`winreg`), or of the protocol that the RPC interface speaks (`MS-TSCH`).
+    #[serde(default)]
+    pub name: Option<String>,
     /// Where it binds as packaged.
+    #[serde(default)]
     pub bind: Bind,
     /// When it opens, if not always: `only with mod_ssl`.
     #[serde(default)]
     pub when: Option<String>,
+    /// Id of the service entry whose port it is, when the port is not its own: requests reach it through that one.
+    #[serde(default)]
+    pub via: Option<String>,
+    /// Versions where it opens; empty: all that the entry describes.
+    #[serde(default)]
+    pub systems: Vec<Systems>,
 }
 
 /// Where a packaged service binds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bind {
     /// All addresses.
@@ -130,6 +163,7 @@ pub enum Bind {
     /// Loopback.
     Loopback,
     /// The source does not say.
+    #[default]
     Unknown,
 }
 
@@ -137,13 +171,19 @@ pub enum Bind {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Vulnerability {
-    /// `CVE-2022-0543`.
+    /// `CVE-2022-0543`; where there is none, the maker's bulletin (`MS00-095`).
     pub id: String,
+    /// The maker's bulletin that answers it: `MS03-026`.
+    #[serde(default)]
+    pub bulletin: Option<String>,
     /// What it gave, in a few words.
     pub what: String,
     /// Whether CISA's catalogue of known exploited vulnerabilities names it.
     #[serde(default)]
     pub exploited: bool,
+    /// Versions of the system that have it; empty: not told, or not a matter of the system's version.
+    #[serde(default)]
+    pub systems: Vec<Systems>,
 }
 
 /// One way to restrict a service.
@@ -155,6 +195,9 @@ pub struct Restriction {
     /// File that holds the setting.
     #[serde(default)]
     pub file: Option<String>,
+    /// Registry key that holds the setting, with `CurrentControlSet` for the control set in use.
+    #[serde(default)]
+    pub registry: Option<String>,
     /// The setting's name.
     #[serde(default)]
     pub setting: Option<String>,
@@ -164,6 +207,9 @@ pub struct Restriction {
     /// Command by which the daemon checks its configuration (absolute program path, no shell).
     #[serde(default)]
     pub check: Option<String>,
+    /// Versions that have the setting; empty: all that the entry describes.
+    #[serde(default)]
+    pub systems: Vec<Systems>,
 }
 
 /// What a reachable service of a class gives an intruder.
@@ -190,6 +236,9 @@ pub struct RoleEntry {
     pub id: String,
     /// Name as people say it.
     pub title: String,
+    /// Systems of the role; empty: Linux.
+    #[serde(default)]
+    pub systems: Vec<Systems>,
     /// Whether it faces the clients.
     pub kind: RoleKind,
     /// Ids of the service entries that make the role when they run.
@@ -200,6 +249,9 @@ pub struct RoleEntry {
     /// What the role requires besides the base.
     #[serde(default)]
     pub requires: Vec<RoleRequirement>,
+    /// What a source says the role does not require, as evidence against it.
+    #[serde(default)]
+    pub spares: Vec<RoleSpare>,
     /// Where the facts were looked up.
     pub sources: Vec<String>,
 }
@@ -223,8 +275,41 @@ pub struct RoleRequirement {
     /// Families where this holds; absent: all.
     #[serde(default)]
     pub families: Vec<Family>,
-    /// Why.
+    /// Whether the role cannot do without, or only some sites cannot.
+    #[serde(default)]
+    pub classification: Classification,
+    /// Why; of what only may be required, when.
     pub why: String,
+    /// Where another source says otherwise, what it says, with its name.
+    #[serde(default)]
+    pub disputed: Option<String>,
+    /// Where that was looked up; absent: among the role's sources.
+    #[serde(default)]
+    pub source: Option<String>,
+}
+
+/// How firmly a role requires a service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Classification {
+    /// Without it the role does not work.
+    #[default]
+    Required,
+    /// Some sites need it.
+    #[serde(rename = "may be required")]
+    MayBeRequired,
+}
+
+/// A service that a source says a role does not require.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RoleSpare {
+    /// Key names.
+    pub units: Vec<String>,
+    /// What the source says.
+    pub why: String,
+    /// Where that was looked up.
+    pub source: String,
 }
 
 /// A service that a host needs to live, or that only looks so.
@@ -233,6 +318,9 @@ pub struct RoleRequirement {
 pub struct BaseEntry {
     /// Id: `journal`.
     pub id: String,
+    /// Systems that need it; empty: Linux.
+    #[serde(default)]
+    pub systems: Vec<Systems>,
     /// Unit names or globs, and init scripts of the other managers.
     pub units: Vec<String>,
     /// When the host needs it.
@@ -262,6 +350,10 @@ pub enum Condition {
     Guest,
     /// When a file system, the boot or the packet filter rests on it: an active one is needed.
     Active,
+    /// When the host is a member of a Windows domain.
+    Domain,
+    /// When `IPsec` policies are assigned to the host.
+    Ipsec,
     /// Never: it only looks so. It is judged like any other service.
     Never,
 }
@@ -274,6 +366,9 @@ pub struct ApplicationEntry {
     pub id: String,
     /// Name as people say it.
     pub title: String,
+    /// Systems that it runs on; empty: Linux.
+    #[serde(default)]
+    pub systems: Vec<Systems>,
     /// How it is recognised.
     pub recognise: Recognise,
     /// Settings that say what it needs, and where.
@@ -281,6 +376,9 @@ pub struct ApplicationEntry {
     pub settings: Vec<SettingProbe>,
     /// What it needs.
     pub needs: Vec<Need>,
+    /// What else to know.
+    #[serde(default)]
+    pub note: Option<String>,
     /// Where that was looked up.
     pub sources: Vec<String>,
 }
@@ -292,11 +390,14 @@ pub struct Recognise {
     /// Installed packages, of any family; `*` matches any text.
     #[serde(default)]
     pub packages: Vec<String>,
+    /// Display names of products installed on Windows; `*` matches any text, and case does not count.
+    #[serde(default)]
+    pub products: Vec<String>,
     /// Files: absolute ones, or relative to a document root of the site (`wp-includes/version.php`; `../artisan`
     /// where the document root is a folder of the application).
     #[serde(default)]
     pub files: Vec<String>,
-    /// Running units; `*` matches any text.
+    /// Running units; on Windows the key names of installed services. `*` matches any text.
     #[serde(default)]
     pub units: Vec<String>,
 }
@@ -341,4 +442,32 @@ pub struct Unless {
     /// for the host instead: `when` holds if the value names this host, `unless` if it names another.
     #[serde(default)]
     pub is: Vec<String>,
+}
+
+impl ServiceEntry {
+    /// Whether the entry describes a system.
+    pub fn is_of(&self, system: System) -> bool {
+        describes(&self.systems, system)
+    }
+}
+
+impl BaseEntry {
+    /// Whether the entry describes a system.
+    pub fn is_of(&self, system: System) -> bool {
+        describes(&self.systems, system)
+    }
+}
+
+impl RoleEntry {
+    /// Whether the entry describes a system.
+    pub fn is_of(&self, system: System) -> bool {
+        describes(&self.systems, system)
+    }
+}
+
+impl ApplicationEntry {
+    /// Whether the entry describes a system.
+    pub fn is_of(&self, system: System) -> bool {
+        describes(&self.systems, system)
+    }
 }

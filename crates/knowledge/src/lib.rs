@@ -9,11 +9,16 @@ mod check;
 mod entry;
 mod load;
 mod lookup;
+mod systems;
+mod windows;
 
 pub use check::Problem;
 pub use entry::{
-    ApplicationEntry, BaseEntry, Bind, Condition, DoorFact, Family, HazardClass, Need, Recognise,
-    Restriction, RoleEntry, RoleKind, RoleRequirement, ServiceEntry, SettingProbe, Unless, Vulnerability,
+    ApplicationEntry, BaseEntry, Bind, Classification, Condition, DoorFact, Family, HazardClass, Need,
+    Recognise, Restriction, RoleEntry, RoleKind, RoleRequirement, RoleSpare, ServiceEntry, SettingProbe,
+    Unless, Vulnerability,
 };
 pub use load::{Knowledge, LoadError};
 pub use lookup::Index;
+pub use systems::{NtVersion, System, Systems, SystemsError, holds_on};
+pub use windows::{Advice, DefaultStart, Edition, Hotfix, Mechanism, StartDefault, Uninstall};

@@ -1,48 +1,85 @@
 //! Finding the entry of a service.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use doorward_model::{Owner, Service};
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::{BaseEntry, Knowledge, ServiceEntry};
+use crate::{ApplicationEntry, BaseEntry, Knowledge, RoleEntry, ServiceEntry, System, Systems, holds_on};
 
-/// An index over the entries, made once and asked for every service of a host.
+/// An index over the entries of one system, made once and asked for every service of a host.
 #[derive(Debug)]
 pub struct Index<'k> {
     knowledge: &'k Knowledge,
-    units: HashMap<&'k str, &'k ServiceEntry>,
+    system: System,
+    units: HashMap<Cow<'k, str>, &'k ServiceEntry>,
     globs: Vec<(GlobMatcher, &'k ServiceEntry)>,
-    programs: HashMap<&'k str, &'k ServiceEntry>,
+    programs: HashMap<Cow<'k, str>, &'k ServiceEntry>,
     base: Vec<(GlobMatcher, &'k BaseEntry)>,
 }
 
 impl<'k> Index<'k> {
-    /// Indexes all entries.
+    /// Indexes the entries of Linux.
     pub fn new(knowledge: &'k Knowledge) -> Self {
+        Self::for_system(knowledge, System::Linux)
+    }
+
+    /// Indexes the entries of a system. Names of Windows are found in any case.
+    pub fn for_system(knowledge: &'k Knowledge, system: System) -> Self {
         let mut index = Self {
             knowledge,
+            system,
             units: HashMap::new(),
             globs: Vec::new(),
             programs: HashMap::new(),
             base: Vec::new(),
         };
-        for entry in &knowledge.services {
+        let glob = |pattern: &str| system_glob(pattern, system).ok();
+        for entry in knowledge.services.iter().filter(|e| e.is_of(system)) {
             for unit in &entry.units {
                 if unit.contains('*') {
-                    index.globs.extend(glob(unit).ok().map(|g| (g, entry)));
+                    index.globs.extend(glob(unit).map(|g| (g, entry)));
                 } else {
-                    index.units.entry(unit).or_insert(entry);
+                    index.units.entry(folded(unit, system)).or_insert(entry);
                 }
             }
             for program in &entry.programs {
-                index.programs.entry(program).or_insert(entry);
+                index.programs.entry(folded(program, system)).or_insert(entry);
             }
         }
-        for entry in &knowledge.base {
-            index.base.extend(entry.units.iter().filter_map(|u| Some((glob(u).ok()?, entry))));
+        for entry in knowledge.base.iter().filter(|e| e.is_of(system)) {
+            index.base.extend(entry.units.iter().filter_map(|u| Some((glob(u)?, entry))));
         }
         index
+    }
+
+    /// The system whose entries it holds.
+    pub fn system(&self) -> System {
+        self.system
+    }
+
+    /// Whether a fact limited to `systems` holds here.
+    pub fn holds(&self, systems: &[Systems]) -> bool {
+        holds_on(systems, self.system)
+    }
+
+    /// The services of the system.
+    pub fn services(&self) -> impl Iterator<Item = &'k ServiceEntry> + use<'k> {
+        let system = self.system;
+        self.knowledge.services.iter().filter(move |e| e.is_of(system))
+    }
+
+    /// The roles of the system.
+    pub fn roles(&self) -> impl Iterator<Item = &'k RoleEntry> + use<'k> {
+        let system = self.system;
+        self.knowledge.roles.iter().filter(move |e| e.is_of(system))
+    }
+
+    /// The applications of the system.
+    pub fn applications(&self) -> impl Iterator<Item = &'k ApplicationEntry> + use<'k> {
+        let system = self.system;
+        self.knowledge.applications.iter().filter(move |e| e.is_of(system))
     }
 
     /// The entries themselves.
@@ -61,23 +98,23 @@ impl<'k> Index<'k> {
     /// The entry that a manager's name leads to (`ssh.service`, `inetd:telnet`, `process:socat`, `kernel:nfsd`).
     pub fn by_name(&self, name: &str) -> Option<&'k ServiceEntry> {
         // A unit's own name may hold a colon as well: vncserver@:1.service.
-        let services = &self.knowledge.services;
         match name.split_once(':') {
             Some(("inetd" | "xinetd", rest)) => {
-                return services.iter().find(|e| e.inetd.iter().any(|i| i == rest));
+                return self.services().find(|e| e.inetd.iter().any(|i| i == rest));
             }
-            Some(("kernel", rest)) => return services.iter().find(|e| e.modules.iter().any(|m| m == rest)),
+            Some(("kernel", rest)) => return self.services().find(|e| e.modules.iter().any(|m| m == rest)),
             Some(("container" | "process", rest)) => return self.by_program(rest),
             _ => {}
         }
-        let exact = self.units.get(name).copied();
+        let exact = self.units.get(&folded(name, self.system)).copied();
         exact.or_else(|| self.globs.iter().find(|(g, _)| g.is_match(name)).map(|(_, e)| *e))
     }
 
     /// The entry of a program, by its base name.
     pub fn by_program(&self, path: &str) -> Option<&'k ServiceEntry> {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        self.programs.get(name).copied().or_else(|| {
+        let is_separator = |c: char| c == '/' || (c == '\\' && self.system != System::Linux);
+        let name = folded(path.rsplit(is_separator).next().unwrap_or(path), self.system);
+        self.programs.get(&name).copied().or_else(|| {
             // python3.11, php-fpm8.2: the name without its version
             let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
             self.programs.get(stem).copied()
@@ -105,8 +142,20 @@ impl<'k> Index<'k> {
     }
 }
 
+/// A name as the maps hold it: Windows tells no case apart.
+fn folded(name: &str, system: System) -> Cow<'_, str> {
+    match system {
+        System::Windows(_) if name.chars().any(char::is_uppercase) => Cow::Owned(name.to_lowercase()),
+        _ => Cow::Borrowed(name),
+    }
+}
+
 /// A unit pattern: only `*` is special.
 pub(crate) fn glob(pattern: &str) -> Result<GlobMatcher, globset::Error> {
+    system_glob(pattern, System::Linux)
+}
+
+fn system_glob(pattern: &str, system: System) -> Result<GlobMatcher, globset::Error> {
     let escaped: String = pattern
         .chars()
         .flat_map(|c| match c {
@@ -118,6 +167,7 @@ pub(crate) fn glob(pattern: &str) -> Result<GlobMatcher, globset::Error> {
     GlobBuilder::new(&escaped)
         .literal_separator(false)
         .backslash_escape(true)
+        .case_insensitive(system != System::Linux)
         .build()
         .map(|g| g.compile_matcher())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use doorward_knowledge::{Condition, Index, Knowledge, ServiceEntry};
+use doorward_knowledge::{Condition, Index, Knowledge, ServiceEntry, System};
 
 /// Classes that a web server has no business with, and how many services of them together must be known.
 const DANGEROUS: [&str; 11] = [
@@ -84,7 +84,8 @@ fn a_service_stands_in_the_file_of_its_class() {
         knowledge().services.into_iter().filter_map(|s| Some((s.id, s.class?))).collect();
     let mut checked = 0;
     for (file, table) in files() {
-        let Some(name) = file.strip_prefix("services/").and_then(|f| f.strip_suffix(".toml")) else {
+        let below = file.strip_prefix("windows/").unwrap_or(&file);
+        let Some(name) = below.strip_prefix("services/").and_then(|f| f.strip_suffix(".toml")) else {
             continue;
         };
         for id in ids(&table).into_iter().flat_map(|(_, ids)| ids) {
@@ -109,7 +110,7 @@ fn no_name_is_claimed_twice() {
     let knowledge = knowledge();
     for (kind, names) in kinds {
         let mut claimed: BTreeMap<&str, &str> = BTreeMap::new();
-        for service in &knowledge.services {
+        for service in knowledge.services.iter().filter(|s| s.is_of(System::Linux)) {
             for name in names(service) {
                 let before = claimed.insert(name, &service.id);
                 assert_eq!(before, None, "{kind} {name} is also claimed by {}", service.id);
@@ -122,7 +123,7 @@ fn no_name_is_claimed_twice() {
 fn no_pattern_takes_the_units_of_another_entry() {
     let knowledge = knowledge();
     let index = Index::new(&knowledge);
-    for service in &knowledge.services {
+    for service in index.services() {
         for unit in &service.units {
             // A unit's own name, and one instance of a pattern, lead back to the entry.
             let found = index.by_name(&unit.replace('*', "x")).map(|e| e.id.as_str());
@@ -206,7 +207,8 @@ fn doors_are_listed_once() {
     for s in knowledge().services {
         let mut seen = BTreeSet::new();
         for d in &s.doors {
-            assert!(d.port > 0 && seen.insert((d.protocol, d.port)), "{}: port {}", s.id, d.port);
+            let new = seen.insert((d.protocol, d.port, d.name.as_deref()));
+            assert!(d.port != Some(0) && new, "{}: {d:?}", s.id);
         }
     }
 }
@@ -215,8 +217,8 @@ fn doors_are_listed_once() {
 fn what_only_looks_needed_is_known_by_name() {
     let knowledge = knowledge();
     let index = Index::new(&knowledge);
-    for base in knowledge.base.iter().filter(|b| b.needed == Condition::Never) {
-        let mut units = knowledge.services.iter().flat_map(|s| &s.units);
+    for base in knowledge.base.iter().filter(|b| b.is_of(System::Linux) && b.needed == Condition::Never) {
+        let mut units = index.services().flat_map(|s| &s.units);
         let known = units.any(|u| index.base(u).is_some_and(|b| b.id == base.id));
         assert!(known, "no service entry knows a unit of {}", base.id);
     }

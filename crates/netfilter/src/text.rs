@@ -116,7 +116,7 @@ fn write(out: &mut String, value: &Value, depth: usize) {
         Value::Array(list) => join(out, list, ",", depth),
         Value::Object(map) => {
             if let Some((name, inner)) = map.iter().next() {
-                object(out, name, inner, depth)
+                object(out, name, inner, depth);
             }
         }
     }
