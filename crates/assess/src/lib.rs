@@ -3,12 +3,12 @@
 //! Pure and deterministic: the same snapshot, knowledge and options give the same [`Audit`], anywhere. The order of
 //! thought is the order of the modules:
 //!
-//! 1. [`graph`]: who needs whom, declared and observed, both directions;
-//! 2. [`roles`]: what the host is for;
-//! 3. [`needs`]: from the role, the base, the admin's way in, applications and the user's word along the graph;
-//! 4. [`exposure`]: who can reach each listener;
-//! 5. [`verdict`]: what nothing needs is a candidate, known to be dangerous or not;
-//! 6. [`explain`]: one service on one card.
+//! 1. `graph`: who needs whom, declared and observed, both directions;
+//! 2. `roles`: what the host is for;
+//! 3. `needs`: from the role, the base, the admin's way in, applications and the user's word along the graph;
+//! 4. `exposure`: who can reach each listener;
+//! 5. `verdict`: what nothing needs is a candidate, known to be dangerous or not;
+//! 6. `explain`: one service on one card.
 #![forbid(unsafe_code)]
 
 mod doors;

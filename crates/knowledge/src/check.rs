@@ -78,7 +78,9 @@ impl Knowledge {
                 say(entry.clone(), format!("it needs the service {id:?}, which has no entry"));
             }
             for probe in &a.settings {
-                match regex::Regex::new(&probe.pattern) {
+                // As collectors compile it: files are bytes, and letters are ASCII.
+                let mut pattern = regex::bytes::RegexBuilder::new(&probe.pattern);
+                match pattern.unicode(false).multi_line(true).build() {
                     Ok(r) if r.captures_len() >= 2 => {}
                     Ok(_) => {
                         say(entry.clone(), format!("setting {:?}: the pattern has no group", probe.name));

@@ -11,12 +11,12 @@ use crate::{output, source};
 pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<Exit> {
     let config = Config::load(&args.judge)?;
     let knowledge = Knowledge::load(config.knowledge.as_deref())?;
-    check_roles(&knowledge, &config.roles)?;
+    let index = Index::new(&knowledge);
+    check_roles(&index, &config.roles)?;
     let snapshot = source::snapshot(&args.source, &knowledge)?;
     if let Some(path) = &args.snapshot_out {
         output::write_file(path, &serde_json::to_string_pretty(&snapshot)?)?;
     }
-    let index = Index::new(&knowledge);
     let audit = doorward_assess::assess(&snapshot, &index, &config.options()).audit;
     output::print(&match args.format {
         Format::Text => doorward_report::text(&audit, output::style()),
@@ -28,9 +28,9 @@ pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<Exit> {
 }
 
 /// A role that nobody knows would silently require nothing.
-pub(super) fn check_roles(knowledge: &Knowledge, roles: &[String]) -> anyhow::Result<()> {
+pub(super) fn check_roles(index: &Index<'_>, roles: &[String]) -> anyhow::Result<()> {
     let known: Vec<&str> =
-        knowledge.roles.iter().map(|r| r.id.as_str()).chain([doorward_assess::OTHER_SERVER]).collect();
+        index.roles().map(|r| r.id.as_str()).chain([doorward_assess::OTHER_SERVER]).collect();
     match roles.iter().find(|r| !known.contains(&r.as_str())) {
         Some(role) => anyhow::bail!("there is no role {role:?}; known are: {}", known.join(", ")),
         None => Ok(()),

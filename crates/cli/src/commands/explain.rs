@@ -12,9 +12,9 @@ use crate::{output, source};
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let config = Config::load(&args.judge)?;
     let knowledge = Knowledge::load(config.knowledge.as_deref())?;
-    super::audit::check_roles(&knowledge, &config.roles)?;
-    let snapshot = source::snapshot(&args.source, &knowledge)?;
     let index = Index::new(&knowledge);
+    super::audit::check_roles(&index, &config.roles)?;
+    let snapshot = source::snapshot(&args.source, &knowledge)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
     let cards = explain::cards(&assessment, &snapshot, &index, &args.what);
     if cards.is_empty() {
