@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// Leave the slow peer out
     #[arg(long)]
     without_lynis: bool,
+    /// Leave the peers out
+    #[arg(long)]
+    without_peers: bool,
     /// Leave the runs with thousands of services and listeners out
     #[arg(long)]
     without_growth: bool,
@@ -43,12 +46,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let program = release_build()?;
     let lab = Lab::open()?;
-    let spec = if arguments.without_lynis { &roots::EVERYTHING } else { &roots::EVERYTHING_LYNIS };
+    let spec = if arguments.without_lynis || arguments.without_peers { &roots::EVERYTHING } else { &roots::EVERYTHING_LYNIS };
     eprintln!("booting {}", spec.name);
     let host = lab.host(spec)?;
     host.put(&program, DOORWARD)?;
     host.put(&std::env::current_exe()?, HELPER)?;
-    against_peers(&host, arguments)?;
+    if !arguments.without_peers {
+        against_peers(&host, arguments)?;
+    }
     if !arguments.without_growth {
         growth(&host, arguments.runs)?;
     }

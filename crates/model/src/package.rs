@@ -14,7 +14,7 @@ pub struct Packages {
     #[serde(default)]
     pub installed: usize,
     /// Date of the newest local list of available packages, in seconds since the epoch: how fresh
-    /// [`Package::updates`] are.
+    /// [`Package::update`]s are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lists_updated: Option<u64>,
     /// Names of all installed packages with their versions (application detection reads them).

@@ -12,6 +12,8 @@ use super::{HELPER, LIMIT};
 
 /// First port that is opened.
 const FIRST_PORT: u16 = 20_000;
+/// Where the listening program notes its process id.
+const PID_FILE: &str = "/run/xtask-listen.pid";
 /// What is opened closes again after this, whatever happens.
 const LONGEST: Duration = Duration::from_mins(5);
 
@@ -26,18 +28,20 @@ pub(crate) fn listen(arguments: &Arguments) -> anyhow::Result<()> {
     let ports = FIRST_PORT..FIRST_PORT.saturating_add(arguments.listeners);
     let open: Vec<TcpListener> =
         ports.map(|port| TcpListener::bind(("0.0.0.0", port))).collect::<Result<_, _>>().context("listen")?;
-    println!("{}", open.len());
+    std::fs::write(PID_FILE, std::process::id().to_string()).context(PID_FILE)?;
     std::thread::sleep(LONGEST);
+    drop(open);
     Ok(())
 }
 
 /// What was put on a host.
-pub(super) struct Load {
+pub(super) struct Load<'h> {
+    host: &'h Host,
     listening: Child,
 }
 
 /// Starts one-shot services up to that number, and a program with so many listeners.
-pub(super) fn put(host: &Host, services: u32, listeners: u16) -> anyhow::Result<Load> {
+pub(super) fn put(host: &Host, services: u32, listeners: u16) -> anyhow::Result<Load<'_>> {
     let mut list = String::new();
     for number in 0..services {
         let name = format!("load-{number}.service");
@@ -57,17 +61,18 @@ pub(super) fn put(host: &Host, services: u32, listeners: u16) -> anyhow::Result<
     for _ in 0..100 {
         let count = host.succeed(&["ss", "-tlnH", &want])?.lines().count();
         if count == usize::from(listeners) {
-            return Ok(Load { listening });
+            return Ok(Load { host, listening });
         }
         std::thread::sleep(Duration::from_millis(100));
     }
     anyhow::bail!("the listeners did not come up")
 }
 
-impl Load {
+impl Load<'_> {
     /// Closes the listeners; the services stay.
     pub(super) fn end(mut self) -> anyhow::Result<()> {
-        self.listening.kill()?;
+        let pid = String::from_utf8(self.host.read(PID_FILE)?)?;
+        self.host.succeed(&["kill", pid.trim()])?;
         self.listening.wait()?;
         Ok(())
     }
