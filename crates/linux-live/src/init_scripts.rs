@@ -72,3 +72,79 @@ pub(crate) fn adopt_listeners(listeners: &mut [Listener], services: &[Service]) 
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test makes what it looks at")]
+mod tests {
+    use super::*;
+    use doorward_model::{Basis, Manager, Namespace, Protocol};
+
+    fn process(pid: u32, parent: u32, executable: &str) -> Process {
+        Process {
+            pid,
+            parent,
+            executable: Some(executable.into()),
+            started: u64::from(pid),
+            ..Process::default()
+        }
+    }
+
+    fn script(name: &str, program: Option<&str>) -> Service {
+        Service {
+            name: name.into(),
+            manager: Manager::Openrc,
+            executable: program.map(str::to_owned),
+            ..Service::default()
+        }
+    }
+
+    #[test]
+    fn scripts_run_when_their_programs_do() {
+        let root = tempfile::tempdir().unwrap();
+        let started = root.path().join("run/openrc/started");
+        std::fs::create_dir_all(&started).unwrap();
+        for name in ["sshd", "hwclock"] {
+            std::os::unix::fs::symlink(format!("/etc/init.d/{name}"), started.join(name)).unwrap();
+        }
+        std::fs::write(root.path().join("run/shop.pid"), "30\n").unwrap();
+        let tree = Tree::open(root.path()).unwrap();
+        let processes = Processes::of(vec![
+            process(10, 1, "/usr/sbin/sshd"),
+            process(11, 10, "/usr/sbin/sshd"),
+            process(30, 1, "/usr/bin/java"),
+            process(31, 30, "/usr/bin/helper"),
+        ]);
+        let mut services = vec![
+            script("sshd", Some("/usr/sbin/sshd")),
+            script("hwclock", None),
+            script("shop", Some("/opt/shop/start")),
+            script("telnetd", Some("/usr/sbin/telnetd")),
+        ];
+        complete(&mut services, &tree, &processes);
+        let told: Vec<_> = services.iter().map(|s| (s.state, s.processes.clone())).collect();
+        assert_eq!(
+            told,
+            [
+                (State::Running, vec![10, 11]),
+                (State::Exited, vec![]),
+                (State::Running, vec![30, 31]),
+                (State::Stopped, vec![]),
+            ]
+        );
+
+        let mut listeners = [Listener {
+            protocol: Protocol::Tcp,
+            address: Some("0.0.0.0".parse().unwrap()),
+            port: Some(8080),
+            v6only: None,
+            interface: None,
+            namespace: Namespace::Host,
+            owner: Owner::Processes { pids: vec![31], executable: None },
+            service: Some("process:helper".into()),
+            via: None,
+            basis: Basis::Observed,
+        }];
+        adopt_listeners(&mut listeners, &services);
+        assert_eq!(listeners[0].service.as_deref(), Some("shop"));
+    }
+}
