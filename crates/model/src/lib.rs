@@ -21,6 +21,7 @@ mod service;
 mod snapshot;
 mod unseen;
 mod web;
+mod windows;
 
 pub use application::Application;
 pub use audit::{Audit, AuditHost, AuditService, Door, Evidence, EvidenceKind, Exposure, Link, Verdict};
@@ -33,6 +34,10 @@ pub use service::{Dependency, DependencyKind, Manager, Memory, MemoryMethod, Ser
 pub use snapshot::{PacketFilter, Snapshot};
 pub use unseen::{Facts, Subject, Unseen};
 pub use web::{LocalSocket, Upstream, WebConfig};
+pub use windows::{
+    AccessSetting, FirewallProfile, FirewallRule, Hotfix, Iis, IisBinding, IisSite, IisSiteKind,
+    WindowsFacts, WindowsFirewall, WindowsHive, WindowsProduct, WindowsService, WindowsShare,
+};
 
 /// The version of the JSON forms of [`Snapshot`] and [`Audit`]. It grows when a name changes its meaning or goes;
 /// new names may come without it.

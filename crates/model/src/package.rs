@@ -35,6 +35,8 @@ pub enum PackageFamily {
     Rpm,
     /// apk: Alpine.
     Apk,
+    /// Windows' list of programs that can be uninstalled, and of hotfixes.
+    Windows,
 }
 
 /// One installed package.

@@ -1,6 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::WindowsService;
+
 /// What a service manager starts, or a process that none owns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
@@ -53,6 +55,9 @@ pub struct Service {
     /// Package that owns its program or definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
+    /// What the registry says of it, for a service of Windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<WindowsService>,
 }
 
 /// Who starts and stops a service.

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AdminPath, Application, Connection, Container, Host, Listener, LocalSocket, Packages, SCHEMA_VERSION,
-    Service, Source, Unseen, WebConfig,
+    Service, Source, Unseen, WebConfig, WindowsFacts,
 };
 
 /// All facts of a host, collected at one time.
@@ -55,6 +55,9 @@ pub struct Snapshot {
     /// The way by which the admin came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_path: Option<AdminPath>,
+    /// What is known of Windows beyond the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<WindowsFacts>,
     /// What could not be seen, sorted.
     #[serde(default)]
     pub unseen: Vec<Unseen>,
@@ -95,6 +98,7 @@ impl Default for Snapshot {
             local_sockets: Vec::new(),
             filter: PacketFilter::default(),
             admin_path: None,
+            windows: None,
             unseen: Vec::new(),
         }
     }

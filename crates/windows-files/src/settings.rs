@@ -1,0 +1,87 @@
+//! Settings that open or shut ways in, each with its registry place and value.
+//!
+//! Most are single values, listed in one table. What takes more than a look (descriptors, lists, accounts) has a
+//! function each.
+
+use doorward_model::{AccessSetting, Subject};
+
+use crate::HiveKind;
+use crate::registry::{Node, Registry};
+use crate::security::{Rights, SecurityDescriptor};
+
+mod accounts;
+mod lists;
+mod table;
+
+use table::{Root, TABLE, Wanted};
+
+/// All access settings that are set.
+pub(crate) fn collect(registry: Registry<'_>, set: Option<&Node<'_>>) -> Vec<AccessSetting> {
+    let set = set.cloned().map(|set| set.about(Subject::Host));
+    let software = registry.root(HiveKind::Software, Subject::Host);
+    let mut all: Vec<AccessSetting> = Vec::new();
+    for wanted in TABLE {
+        let root = match wanted.root {
+            Root::System => set.as_ref(),
+            Root::Software => software.as_ref(),
+        };
+        all.extend(root.and_then(|root| root.child(wanted.key)).and_then(|key| single(wanted, &key)));
+    }
+    if let Some(set) = &set {
+        lists::of_system(set, &mut all);
+    }
+    if let Some(software) = &software {
+        lists::of_software(software, &mut all);
+    }
+    accounts::collect(registry, &mut all);
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn single(wanted: &Wanted, key: &Node<'_>) -> Option<AccessSetting> {
+    let value = key.shown(wanted.value)?;
+    let meaning =
+        wanted.values.iter().find(|(number, _)| *number == value).map_or(wanted.meaning, |(_, means)| means);
+    Some(setting(wanted.topic, wanted.value, key, value, meaning))
+}
+
+/// A setting at a key.
+fn setting(
+    topic: &str,
+    name: &str,
+    key: &Node<'_>,
+    value: impl Into<String>,
+    meaning: &str,
+) -> AccessSetting {
+    AccessSetting {
+        topic: topic.to_owned(),
+        name: name.to_owned(),
+        place: key.place.clone(),
+        value: value.into(),
+        meaning: meaning.to_owned(),
+    }
+}
+
+/// A descriptor in words, or an unseen fact why not.
+fn in_words(key: &Node<'_>, name: &str, raw: &[u8], rights: Rights) -> Option<String> {
+    match SecurityDescriptor::parse(raw) {
+        Ok(descriptor) => Some(descriptor.access(rights).join("; ")),
+        Err(why) => {
+            key.note(&format!(r"{}\{name}", key.place), why.to_string());
+            None
+        }
+    }
+}
+
+/// Who may do what, from a value with a descriptor.
+fn descriptor(
+    topic: &str,
+    name: &str,
+    key: &Node<'_>,
+    rights: Rights,
+    meaning: &str,
+) -> Option<AccessSetting> {
+    let raw = key.bytes(name)?;
+    in_words(key, name, &raw, rights).map(|value| setting(topic, name, key, value, meaning))
+}
