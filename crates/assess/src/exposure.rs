@@ -198,10 +198,10 @@ impl<'s> Reach<'s> {
         let rules = match &self.filter {
             Filter::None => return open,
             Filter::Unread | Filter::Malformed(_) => {
-                return Access::noted(
-                    Exposure::Unknown,
-                    "by its address open; the packet filter could not be read",
-                );
+                // A filter can only take away: neighbours on the link are still the most that can come.
+                let exposure =
+                    if open.exposure == Exposure::Link { Exposure::Link } else { Exposure::Unknown };
+                return Access::noted(exposure, "by its address open; the packet filter could not be read");
             }
             Filter::Rules(rules) => rules,
         };

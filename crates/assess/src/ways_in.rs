@@ -1,5 +1,7 @@
 //! The administrators' remote ways in: the one used now, and the last one that there is.
 
+use doorward_model::Source;
+
 use crate::{Facts, roles::lives};
 
 /// Entries that are a proper way in for administrators, best first. Where none of them runs, any remote shell,
@@ -17,14 +19,16 @@ pub(crate) fn find(facts: &Facts<'_, '_, '_>) -> Vec<(usize, String)> {
     {
         ways.push((node, format!("you came in by it, from {}", path.remote)));
     }
-    let answers = |at: usize| {
-        lives(&services[at])
-            && facts.snapshot.listeners.iter().any(|l| {
-                l.service.as_deref() == Some(&services[at].name)
-                    && l.namespace.is_host()
-                    && l.address.is_some_and(|a| !a.is_loopback())
-            })
+    // What does not run listens nowhere yet: there, what starts at boot counts.
+    let is_running = matches!(facts.snapshot.source, Source::Live { .. });
+    let listens = |at: usize| {
+        facts.snapshot.listeners.iter().any(|l| {
+            l.service.as_deref() == Some(&services[at].name)
+                && l.namespace.is_host()
+                && l.address.is_some_and(|a| !a.is_loopback())
+        })
     };
+    let answers = |at: usize| lives(&services[at]) && (!is_running || listens(at));
     let of = |test: &dyn Fn(&doorward_knowledge::ServiceEntry) -> bool| -> Vec<usize> {
         (0..services.len()).filter(|&at| facts.entries[at].is_some_and(test) && answers(at)).collect()
     };

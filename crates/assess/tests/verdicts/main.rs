@@ -246,6 +246,12 @@ fn the_packet_filter_decides_who_reaches_a_door() {
     let unread = static_site().with(|s| s.filter = PacketFilter::Unknown).audit();
     assert_eq!(unread.door(111).exposure, doorward_model::Exposure::Unknown);
     assert_eq!(unread.door(111).verdict, Verdict::Dangerous, "not decided is taken for open");
+    let linked = static_site()
+        .runs("lldpd.service", "/usr/sbin/lldpd")
+        .tcp("169.254.1.1", 4712)
+        .with(|s| s.filter = PacketFilter::Unknown)
+        .audit();
+    assert_eq!(linked.door(4712).exposure, doorward_model::Exposure::Link, "a filter only takes away");
     let garbage = static_site().with(|s| s.filter = nft(r#"{"nftables": 7}"#)).audit();
     assert!(garbage.0.unseen.iter().any(|u| u.subject == Subject::Filter));
 }
@@ -298,6 +304,7 @@ fn a_tree_that_does_not_run_shows_the_doors_of_what_it_would_start() {
         .runs("redis-server.service", "/usr/bin/redis-server")
         .runs("vsftpd.service", "/usr/sbin/vsftpd")
         .runs("snmpd.service", "/usr/sbin/snmpd")
+        .runs("ssh.service", "/usr/sbin/sshd")
         .with(|s| {
             s.source = Source::Tree { path: "/mnt".into() };
             s.filter = PacketFilter::Unknown;
@@ -312,6 +319,7 @@ fn a_tree_that_does_not_run_shows_the_doors_of_what_it_would_start() {
     assert!(ports.contains(&(6379, Verdict::Unneeded)), "redis binds loopback as packaged: {ports:?}");
     assert!(!ports.iter().any(|(p, _)| *p == 161), "what is disabled opens nothing: {ports:?}");
     assert!(judged.door(80).http);
+    assert_eq!(judged.at(22), "needed unknown: the administrators' remote way in");
 }
 
 proptest! {
