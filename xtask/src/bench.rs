@@ -46,7 +46,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let program = release_build()?;
     let lab = Lab::open()?;
-    let spec = if arguments.without_lynis || arguments.without_peers { &roots::EVERYTHING } else { &roots::EVERYTHING_LYNIS };
+    let spec = if arguments.without_lynis || arguments.without_peers {
+        &roots::EVERYTHING
+    } else {
+        &roots::EVERYTHING_LYNIS
+    };
     eprintln!("booting {}", spec.name);
     let host = lab.host(spec)?;
     host.put(&program, DOORWARD)?;
