@@ -1,6 +1,7 @@
 //! `cargo xtask fuzz`: builds the targets of `fuzz/` with coverage on the stable compiler, and runs them.
 //!
-//! Finds and corpora stay below `fuzz/`, outside of what is committed; seeds are `fuzz/seeds/TARGET/`.
+//! Finds and corpora stay below `fuzz/`, outside of what is committed. Seeds are `fuzz/seeds/TARGET/`, and for rulesets
+//! those that the evaluator's tests have: without one, JSON of the right form is never hit upon.
 #![expect(clippy::disallowed_methods, reason = "builds and runs the fuzz targets")]
 
 use std::path::PathBuf;
@@ -84,7 +85,10 @@ fn fuzz(target: &str, arguments: &Arguments) -> anyhow::Result<()> {
     let program = target_folder().join(triple).join("release").join(target);
     let mut command = Command::new(&program);
     command.arg(&corpus);
-    let seeds = folder().join("seeds").join(target);
+    let seeds = match target {
+        "ruleset" => folder().join("../crates/netfilter/tests/fixtures"),
+        other => folder().join("seeds").join(other),
+    };
     if seeds.exists() {
         command.arg(seeds);
     }

@@ -151,17 +151,11 @@ fn as_packaged(service: &Service, entry: &ServiceEntry, fact: &DoorFact) -> List
         Bind::Loopback => Ipv4Addr::LOCALHOST,
         Bind::Any | Bind::Unknown => Ipv4Addr::UNSPECIFIED,
     };
+    let place = format!("default of {}", entry.title);
     Listener {
-        protocol: fact.protocol,
-        address: Some(IpAddr::V4(address)),
-        port: fact.port,
-        v6only: None,
-        interface: None,
-        namespace: Namespace::Host,
-        owner: Owner::Configured { place: format!("default of {}", entry.title) },
         service: Some(service.name.clone()),
-        via: None,
         basis: Basis::Default,
+        ..Listener::configured(fact.protocol, IpAddr::V4(address), fact.port, place)
     }
 }
 

@@ -1,12 +1,12 @@
 //! One service on one card: what it is, what it gives an intruder, who needs it, what to do.
 
-use doorward_knowledge::{Restriction, Vulnerability};
+use doorward_knowledge::{Family, Restriction, Vulnerability};
 use doorward_model::{
     AuditService, Door, Link, Manager, Memory, Package, PackageFamily, Service, Snapshot, Verdict,
 };
 use serde::Serialize;
 
-use crate::Assessment;
+use crate::{Assessment, family};
 
 /// Everything known of one service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -222,8 +222,7 @@ fn actions(
             let mut blocked = None;
             if let Some(p) = package {
                 match keeps(assessment, p, &judged.name) {
-                    None => actions
-                        .push(Action { kind: "uninstall", text: uninstall(snapshot.packages.family, p) }),
+                    None => actions.push(Action { kind: "uninstall", text: uninstall(snapshot, p) }),
                     Some(needed) => blocked = Some(needed),
                 }
             }
@@ -243,11 +242,13 @@ fn keeps(assessment: &Assessment<'_>, package: &PackageCard, but: &str) -> Optio
         .map(|s| s.name.clone())
 }
 
-fn uninstall(family: Option<PackageFamily>, card: &PackageCard) -> String {
-    let command = match family {
+fn uninstall(snapshot: &Snapshot, card: &PackageCard) -> String {
+    let command = match snapshot.packages.family {
+        Some(PackageFamily::Dpkg) => "apt-get remove",
+        Some(PackageFamily::Rpm) if family(&snapshot.host) == Some(Family::Suse) => "zypper remove",
         Some(PackageFamily::Rpm) => "dnf remove",
         Some(PackageFamily::Apk) => "apk del",
-        _ => "apt-get remove",
+        Some(PackageFamily::Windows) | None => "remove the product",
     };
     let takes = match card.package.removal_takes.as_slice() {
         [] => String::new(),
@@ -280,7 +281,10 @@ fn disable(snapshot: &Snapshot, judged: &AuditService, blocked: Option<String>) 
                 service.definition.as_deref().unwrap_or("the super-server's table")
             )
         }
-        Manager::Sysv => format!("stop it and take it out of the runlevels: update-rc.d {names} disable"),
+        Manager::Sysv if family(&snapshot.host) == Some(Family::Debian) => {
+            format!("stop it and take it out of the runlevels: update-rc.d {names} disable")
+        }
+        Manager::Sysv => format!("stop it and take it out of the runlevels: chkconfig {names} off"),
         Manager::Openrc => format!("stop it and take it out of the runlevels: rc-update del {names}"),
         Manager::Container => format!("stop the container and do not publish its port: {names}"),
         Manager::Kernel => "unload the module, and bring its configuration down".to_owned(),

@@ -22,8 +22,8 @@ mod ways_in;
 
 use std::collections::BTreeMap;
 
-use doorward_knowledge::Index;
-use doorward_model::{Audit, AuditHost, SCHEMA_VERSION, Snapshot};
+use doorward_knowledge::{Family, Index};
+use doorward_model::{Audit, AuditHost, Host, SCHEMA_VERSION, Snapshot};
 
 pub use roles::OTHER_SERVER;
 
@@ -85,6 +85,11 @@ impl<'k> Facts<'_, '_, 'k> {
             None => self.index.by_name(name),
         }
     }
+}
+
+/// The family of distributions that a host's belongs to.
+pub(crate) fn family(host: &Host) -> Option<Family> {
+    Family::of(std::iter::once(&host.os_id).chain(&host.os_like).map(String::as_str))
 }
 
 fn entries<'k>(snapshot: &Snapshot, index: &Index<'k>) -> Vec<Option<&'k doorward_knowledge::ServiceEntry>> {

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use doorward_knowledge::{BaseEntry, Classification, Condition, Family, Need, RoleRequirement};
+use doorward_knowledge::{BaseEntry, Classification, Condition, Need, RoleRequirement};
 use doorward_model::{Application, DependencyKind, Evidence, EvidenceKind, Service};
 
 use crate::graph::{Edge, Origin, is_boot_target};
 use crate::roles::{Roles, lives};
-use crate::{Facts, ways_in};
+use crate::{Facts, family, ways_in};
 
 /// The evidence of need for every service, in the snapshot's order; empty where nothing needs it.
 #[derive(Debug)]
@@ -63,10 +63,7 @@ impl Search<'_, '_, '_, '_> {
 
     fn add_roles(&mut self, roles: &Roles<'_>) {
         let facts = self.facts;
-        let family = Family::of(
-            std::iter::once(facts.snapshot.host.os_id.as_str())
-                .chain(facts.snapshot.host.os_like.iter().map(String::as_str)),
-        );
+        let family = family(&facts.snapshot.host);
         for playing in &roles.playing {
             if let Some(node) = facts.graph.node(&playing.service) {
                 self.add(node, EvidenceKind::Role, Some(playing.id.clone()), playing.why.clone());

@@ -24,7 +24,10 @@ pub(crate) fn snapshot(args: &SourceArgs, knowledge: &Knowledge) -> anyhow::Resu
     if let Some(root) = &args.root {
         let tree = Tree::open(root).with_context(|| format!("--root {}", root.display()))?;
         if !["etc", "usr", "bin"].iter().any(|dir| tree.exists(dir)) {
-            bail!("--root {}: no Linux system: it has neither etc, usr nor bin", root.display());
+            bail!(
+                "--root {}: it has neither etc, usr nor bin; give the directory where the system's root is mounted",
+                root.display()
+            );
         }
         return Ok(doorward_linux_files::collect(&tree, &markers));
     }
@@ -50,16 +53,16 @@ fn saved(path: &Path) -> anyhow::Result<Snapshot> {
     if text.len() as u64 > SNAPSHOT_LIMIT {
         bail!("{name}: larger than {SNAPSHOT_LIMIT} bytes");
     }
-    let version: Version =
-        serde_json::from_slice(&text).with_context(|| format!("{name}: not a snapshot"))?;
+    let version: Version = serde_json::from_slice(&text)
+        .with_context(|| format!("{name}: not a snapshot (doorward audit --snapshot-out FILE writes one)"))?;
     if version.schema_version > SCHEMA_VERSION {
         bail!(
             "{name}: written by a newer Doorward (form {}, this one reads up to {SCHEMA_VERSION}): update Doorward",
             version.schema_version
         );
     }
-    let mut snapshot: Snapshot =
-        serde_json::from_slice(&text).with_context(|| format!("{name}: not a snapshot"))?;
+    let mut snapshot: Snapshot = serde_json::from_slice(&text)
+        .with_context(|| format!("{name}: not a snapshot (doorward audit --snapshot-out FILE writes one)"))?;
     snapshot.sort();
     Ok(snapshot)
 }

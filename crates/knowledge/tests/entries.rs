@@ -1,8 +1,11 @@
 //! The entries in `knowledge/`: their form, their order, and that no two claim the same.
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use common::fits;
 use doorward_knowledge::{Condition, Index, Knowledge, ServiceEntry, System};
 
 /// Classes that a web server has no business with, and how many services of them together must be known.
@@ -158,12 +161,6 @@ fn a_classed_service_lists_its_doors_or_says_why_it_has_none() {
 
 #[test]
 fn texts_fit_where_they_are_shown() {
-    let fits = |text: &str, most: usize, of: &str| {
-        assert!(!text.is_empty() && text == text.trim(), "{of}: {text:?}");
-        assert!(!text.chars().any(char::is_control), "{of} holds a control character: {text:?}");
-        assert!(text.chars().count() <= most, "{of} is longer than {most}: {text:?}");
-        assert!(!text.ends_with('.'), "{of} ends with a full stop: {text:?}");
-    };
     let knowledge = knowledge();
     for s in &knowledge.services {
         fits(&s.title, TITLE, &s.id);

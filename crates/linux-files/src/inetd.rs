@@ -7,9 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use doorward_model::{
-    Basis, Facts, Listener, Manager, Namespace, Owner, Protocol, Service, Start, Subject, Unseen,
-};
+use doorward_model::{Facts, Listener, Manager, Protocol, Service, Start, Subject, Unseen};
 
 use crate::service_names::ServiceNames;
 use crate::{Kind, Tree, unread::unread};
@@ -195,16 +193,9 @@ impl Entry {
             }
         }
         all.extend(addresses.into_iter().map(|(address, v6only)| Listener {
-            protocol: *protocol,
-            address: Some(address),
-            port: Some(port),
             v6only,
-            interface: None,
-            namespace: Namespace::Host,
-            owner: Owner::Configured { place: self.place.clone() },
             service: Some(self.name()),
-            via: Some("inetd".into()),
-            basis: Basis::Configured,
+            ..Listener::configured(*protocol, address, port, &self.place)
         }));
     }
 }

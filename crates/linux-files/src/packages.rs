@@ -90,7 +90,14 @@ struct Found<'a> {
     installed: Vec<Installed>,
     graph: Graph,
     owners: Owners<'a>,
-    updates: BTreeMap<PackageId, PendingUpdate>,
+    updates: Updates,
+}
+
+/// What the local lists of available packages offer.
+#[derive(Default)]
+struct Updates {
+    pending: BTreeMap<PackageId, PendingUpdate>,
+    /// Date of the newest list, in seconds since the epoch.
     lists_updated: Option<u64>,
 }
 
@@ -99,7 +106,7 @@ impl Found<'_> {
         let mut packages = Packages {
             family: Some(self.family),
             installed: self.installed.len(),
-            lists_updated: self.lists_updated,
+            lists_updated: self.updates.lists_updated,
             ..Packages::default()
         };
         for id in self.owners.packages() {
@@ -127,7 +134,7 @@ impl Found<'_> {
             removal_takes: self.sorted_names(&takes),
             orphans_after_removal: self.sorted_names(&self.graph.orphans(id, &takes)),
             installed_bytes: one.bytes,
-            update: self.updates.get(&id).cloned(),
+            update: self.updates.pending.get(&id).cloned(),
         }
     }
 

@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use doorward_model::{
-    Basis, Facts, Listener, Manager, Namespace, Owner, Protocol, Service, Start, Subject, Unseen,
-};
+use doorward_model::{Facts, Listener, Manager, Protocol, Service, Start, Subject, Unseen};
 
 use crate::Tree;
 pub use crate::inetd::SuperServerFacts;
@@ -185,16 +183,9 @@ impl Entry {
             },
         };
         all.push(Listener {
-            protocol,
-            address: Some(address),
-            port: Some(port),
             v6only,
-            interface: None,
-            namespace: Namespace::Host,
-            owner: Owner::Configured { place: self.place.clone() },
             service: Some(self.name()),
-            via: Some("xinetd".into()),
-            basis: Basis::Configured,
+            ..Listener::configured(protocol, address, port, &self.place)
         });
     }
 }

@@ -36,9 +36,6 @@ pub struct Host {
     /// Network interfaces of the host's own namespace, sorted by name.
     #[serde(default)]
     pub interfaces: Vec<Interface>,
-    /// Kernel modules that are loaded or built in and answer on the network (`nfsd`, `wireguard`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub network_modules: Vec<String>,
 }
 
 impl Host {

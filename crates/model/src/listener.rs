@@ -33,6 +33,30 @@ pub struct Listener {
     pub basis: Basis,
 }
 
+impl Listener {
+    /// One that `place` (a file and line, a key) would open in the host's own namespace; of `::`, whether IPv4 is
+    /// shut out, and who answers, is for the caller to add.
+    pub fn configured(
+        protocol: Protocol,
+        address: IpAddr,
+        port: impl Into<Option<u16>>,
+        place: impl Into<String>,
+    ) -> Self {
+        Self {
+            protocol,
+            address: Some(address),
+            port: port.into(),
+            v6only: None,
+            interface: None,
+            namespace: Namespace::Host,
+            owner: Owner::Configured { place: place.into() },
+            service: None,
+            via: None,
+            basis: Basis::Configured,
+        }
+    }
+}
+
 /// Transport protocol of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -5,9 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use doorward_model::{
-    Basis, Host, Iis, IisSiteKind, Listener, Namespace, Owner, Protocol, Service, Start, Subject,
-};
+use doorward_model::{Host, Iis, IisSiteKind, Listener, Protocol, Service, Start, Subject};
 
 use crate::registry::{Node, Registry};
 
@@ -86,18 +84,8 @@ impl Doors<'_> {
     }
 
     fn door(&mut self, protocol: Protocol, service: &str, address: IpAddr, port: u16, place: &str) {
-        self.all.push(Listener {
-            protocol,
-            address: Some(address),
-            port: Some(port),
-            v6only: None,
-            interface: None,
-            namespace: Namespace::Host,
-            owner: Owner::Configured { place: place.to_owned() },
-            service: Some(service.to_owned()),
-            via: None,
-            basis: Basis::Configured,
-        });
+        let listener = Listener::configured(protocol, address, port, place);
+        self.all.push(Listener { service: Some(service.to_owned()), ..listener });
     }
 }
 
@@ -172,7 +160,7 @@ fn winrm(registry: Registry<'_>, doors: &mut Doors<'_>) {
         if listener.number("enabled") == Some(0) {
             continue;
         }
-        // 5985 and 5986 are WinRM's own default ports from version 2 on; a listener without a port uses them.
+        // 5985 and 5986 are WinRM's own default ports from version 2 on (TechNet ee922665); a listener without a port uses them.
         let default = if transport.eq_ignore_ascii_case("HTTPS") { 5986 } else { 5985 };
         let port = listener.number("Port").and_then(|port| u16::try_from(port).ok()).unwrap_or(default);
         let address = address.trim_start_matches("IP:").parse().unwrap_or(ANY6);

@@ -227,7 +227,8 @@ impl Sid {
         Some((Self { authority, parts }, length))
     }
 
-    /// Its well-known name, if it has one: the same on each machine, in English.
+    /// Its well-known name, if it has one: the same on each machine, in English (the well-known SIDs of Microsoft's
+    /// MS-DTYP 2.4.2.4, compared with public listings).
     pub fn name(&self) -> Option<&'static str> {
         Some(match (self.authority, self.parts.as_slice()) {
             (0, [0]) => "Nobody",

@@ -130,6 +130,13 @@ impl Made {
         self.snapshot.services.last_mut().unwrap()
     }
 
+    /// What the card of a service would do first.
+    pub(crate) fn would_do(&self, service: &str) -> String {
+        let assessment = assess(&self.snapshot, &INDEX, &self.options);
+        let cards = doorward_assess::explain::cards(&assessment, &self.snapshot, &INDEX, service);
+        cards[0].actions[0].text.clone()
+    }
+
     pub(crate) fn audit(mut self) -> Judged {
         self.snapshot.sort();
         Judged(assess(&self.snapshot, &INDEX, &self.options).audit)

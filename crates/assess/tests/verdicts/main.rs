@@ -5,8 +5,8 @@ mod made;
 use std::collections::BTreeMap;
 
 use doorward_model::{
-    AdminPath, Application, Container, DependencyKind, PacketFilter, Protocol, PublishedPort, Source, Start,
-    State, Subject, Unseen, Verdict,
+    AdminPath, Application, Container, DependencyKind, Manager, Package, PackageFamily, PacketFilter,
+    Protocol, PublishedPort, Source, Start, State, Subject, Unseen, Verdict,
 };
 use made::Made;
 use proptest::prelude::*;
@@ -215,6 +215,37 @@ fn whoever_holds_the_webs_ports_serves_the_site() {
     assert!(judged.door(443).http);
     let loopback = Made::host().runs("shop.service", "/opt/shop/server").tcp("127.0.0.1", 80).audit();
     assert_eq!(loopback.door(80).verdict, Verdict::Unneeded);
+}
+
+#[test]
+fn what_to_do_is_said_in_the_distributions_own_words() {
+    let host = |family: PackageFamily, os_id: &str| {
+        Made::host()
+            .runs("vsftpd.service", "/usr/sbin/vsftpd")
+            .tcp(ANY, 21)
+            .with(|s| {
+                s.host.os_id = os_id.into();
+                s.services[0].package = Some("vsftpd".into());
+                s.packages.family = Some(family);
+                s.packages.packages.insert("vsftpd".into(), Package::default());
+            })
+            .would_do("vsftpd")
+    };
+    assert_eq!(host(PackageFamily::Dpkg, "ubuntu"), "uninstall it: apt-get remove vsftpd");
+    assert_eq!(host(PackageFamily::Rpm, "almalinux"), "uninstall it: dnf remove vsftpd");
+    assert_eq!(host(PackageFamily::Rpm, "sles"), "uninstall it: zypper remove vsftpd");
+    assert_eq!(host(PackageFamily::Apk, "alpine"), "uninstall it: apk del vsftpd");
+    let script = |os_id: &str| {
+        Made::host()
+            .runs("vsftpd", "/usr/sbin/vsftpd")
+            .with(|s| {
+                s.host.os_id = os_id.into();
+                s.services[0].manager = Manager::Sysv;
+            })
+            .would_do("vsftpd")
+    };
+    assert!(script("debian").ends_with("update-rc.d vsftpd disable"));
+    assert!(script("centos").ends_with("chkconfig vsftpd off"));
 }
 
 fn nft(rules: &str) -> PacketFilter {

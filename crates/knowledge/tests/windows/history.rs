@@ -4,28 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{common, entries, entry, system};
 
-const CATALOGUE: &str = "vuln/kev_2025-08-25.json";
 const RECORDS: &str = "facts/hazards/windows_hazards.psv";
 const BY_SERVICE: &str = "facts/hazards/kev_by_service.psv";
-
-fn catalogue() -> Option<BTreeSet<String>> {
-    let text = std::fs::read_to_string(common::shared(CATALOGUE)?).expect("the catalogue is readable");
-    let json: serde_json::Value = serde_json::from_str(&text).expect("the catalogue is JSON");
-    let list = json["vulnerabilities"].as_array().expect("it lists vulnerabilities");
-    Some(list.iter().filter_map(|v| Some(v["cveID"].as_str()?.to_owned())).collect())
-}
-
-#[test]
-fn marks_agree_with_the_catalogue() {
-    let Some(catalogue) = catalogue() else { return };
-    let mut wrong = Vec::new();
-    for s in entries() {
-        for v in s.history.iter().filter(|v| v.exploited != catalogue.contains(&v.id)) {
-            wrong.push(format!("{}: {} is marked exploited = {}", s.id, v.id, v.exploited));
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-}
 
 #[test]
 fn what_the_catalogue_says_of_windows_services_is_there() {

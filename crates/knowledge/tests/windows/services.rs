@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use doorward_knowledge::{Advice, Bind, ServiceEntry, Systems};
 use doorward_model::Protocol;
 
+use crate::common::fits;
 use crate::{KNOWLEDGE, VERSIONS, common, entries, entry, index, system};
 
 const KEYS_AT_LEAST: usize = 300;
@@ -317,12 +318,6 @@ fn a_recipe_names_components_and_its_source() {
 
 #[test]
 fn texts_fit_where_they_are_shown() {
-    let fits = |text: &str, most: usize, of: &str| {
-        assert!(!text.is_empty() && text == text.trim(), "{of}: {text:?}");
-        assert!(!text.chars().any(char::is_control), "{of} holds a control character: {text:?}");
-        assert!(text.chars().count() <= most, "{of} is longer than {most}: {text:?}");
-        assert!(!text.ends_with('.'), "{of} ends with a full stop: {text:?}");
-    };
     for s in entries() {
         fits(&s.title, TITLE, &s.id);
         let lines =

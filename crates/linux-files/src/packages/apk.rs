@@ -1,7 +1,7 @@
 //! apk: Alpine. One text file of records with one-letter fields, `world` with what somebody asked for, and the indexes
 //! that apk fetched last.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use doorward_model::PackageFamily;
 
@@ -58,14 +58,7 @@ pub(super) fn collect<'a>(tree: &Tree, asked: &'a Asked<'a>, trouble: &mut Troub
         manual: manual(id),
         bytes: text(record.installed_size, 20).parse().ok(),
     });
-    Some(Found {
-        family: PackageFamily::Apk,
-        installed: installed.collect(),
-        graph,
-        owners,
-        updates: updates.pending,
-        lists_updated: updates.lists_updated,
-    })
+    Some(Found { family: PackageFamily::Apk, installed: installed.collect(), graph, owners, updates })
 }
 
 /// One installed package, borrowed from the database.
@@ -180,13 +173,6 @@ fn resolve<'a>(records: &[Record<'a>], offers: &Offers<'a>, roots: Vec<bool>) ->
         }
     }
     graph.finish()
-}
-
-/// Updates that the indexes offer, by package.
-#[derive(Default)]
-struct Updates {
-    pending: BTreeMap<PackageId, doorward_model::PendingUpdate>,
-    lists_updated: Option<u64>,
 }
 
 #[cfg(test)]

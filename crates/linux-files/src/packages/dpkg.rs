@@ -59,14 +59,7 @@ pub(super) fn collect<'a>(tree: &Tree, asked: &'a Asked<'a>, trouble: &mut Troub
         manual: manual(record),
         bytes: text(record.installed_size, 20).parse::<u64>().ok().map(|kib| kib.saturating_mul(1024)),
     });
-    Some(Found {
-        family: PackageFamily::Dpkg,
-        installed: installed.collect(),
-        graph,
-        owners,
-        updates: updates.pending,
-        lists_updated: updates.lists_updated,
-    })
+    Some(Found { family: PackageFamily::Dpkg, installed: installed.collect(), graph, owners, updates })
 }
 
 /// The files of stanzas, by path.

@@ -59,14 +59,7 @@ fn read<'a>(tree: &Tree, store: &Store, asked: &'a Asked<'a>, trouble: &mut Trou
     let roots = installed.iter().map(|one| one.essential || one.manual != Some(false)).collect();
     let graph = relations.resolve(roots);
     let updates = updates::collect(tree, &installed, &owners, trouble);
-    Some(Found {
-        family: PackageFamily::Rpm,
-        installed,
-        graph,
-        owners,
-        updates: updates.pending,
-        lists_updated: updates.lists_updated,
-    })
+    Some(Found { family: PackageFamily::Rpm, installed, graph, owners, updates })
 }
 
 /// What the headers gave.

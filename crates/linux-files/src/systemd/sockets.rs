@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use doorward_model::{Basis, Listener, LocalSocket, Namespace, Owner, Protocol, Subject, Unseen};
+use doorward_model::{Listener, LocalSocket, Protocol, Subject, Unseen};
 
 use super::unit::{ListenLine, Unit};
 
@@ -59,17 +59,13 @@ fn ip_listener(
         _ => return None, // the kernel has no such socket
     };
     let any_v6 = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let place = format!("{}:{} {}", listen.file, listen.line, listen.key);
     Some(Listener {
-        protocol,
-        address: Some(address.ip()),
-        port: Some(address.port()),
         v6only: any_v6.then_some(listening.v6only),
         interface: listening.device.clone().or(scope),
-        namespace: Namespace::Host,
-        owner: Owner::Configured { place: format!("{}:{} {}", listen.file, listen.line, listen.key) },
         service: Some(service.to_owned()),
         via: Some(unit.name.clone()),
-        basis: Basis::Configured,
+        ..Listener::configured(protocol, address.ip(), address.port(), place)
     })
 }
 

@@ -95,13 +95,7 @@ struct Reader {
 
 impl Reader {
     fn file(&mut self, site: &mut Site<'_>, path: &str, from: Option<&Place>) {
-        if !site.enter(from) {
-            return;
-        }
-        if let Some(text) = site.text(path, from) {
-            self.statements_of(site, &text, path);
-        }
-        site.leave();
+        site.within(path, from, |site, text| self.statements_of(site, text, path));
     }
 
     fn statements_of(&mut self, site: &mut Site<'_>, text: &str, path: &str) {
@@ -169,13 +163,11 @@ impl Reader {
             return self.file(site, path, Some(place));
         }
         match site.tree.read_dir(path) {
-            Ok(entries) if site.enter(Some(place)) => {
+            Ok(entries) => site.deeper(Some(place), |site| {
                 for name in entries.into_iter().filter_map(|e| e.name.into_string().ok()) {
                     self.include_path(site, &format!("{path}/{name}"), place);
                 }
-                site.leave();
-            }
-            Ok(_) => {}
+            }),
             Err(e) => site.unreadable(path, Some(place), &e),
         }
     }

@@ -46,15 +46,11 @@ struct Snippet {
 
 impl Reader {
     fn file(&mut self, site: &mut Site<'_>, path: &str, from: Option<&Place>, arguments: &[String]) {
-        if !site.enter(from) {
-            return;
-        }
-        if let Some(text) = site.text(path, from) {
+        site.within(path, from, |site, text| {
             self.may_be_bare = from.is_none();
-            let lines = syntax::lines(&text);
+            let lines = syntax::lines(text);
             self.walk(site, &path.into(), &lines, arguments);
-        }
-        site.leave();
+        });
     }
 
     fn walk(&mut self, site: &mut Site<'_>, file: &Rc<str>, lines: &[Line], arguments: &[String]) {
@@ -144,11 +140,8 @@ impl Reader {
         let Some(name) = words.get(1) else { return site.dark(place, "import without a name") };
         let arguments = words.get(2..).unwrap_or_default();
         if let Some(snippet) = self.snippets.get(name).cloned() {
-            if site.enter(Some(place)) {
-                self.walk(site, &snippet.file, &snippet.lines, arguments);
-                site.leave();
-            }
-            return;
+            let walk = |site: &mut Site<'_>| self.walk(site, &snippet.file, &snippet.lines, arguments);
+            return site.deeper(Some(place), walk);
         }
         let directory = place.file.rsplit_once('/').map_or("", |(directory, _)| directory);
         let path = if name.starts_with('/') { name.clone() } else { format!("{directory}/{name}") };

@@ -85,13 +85,7 @@ struct Reader {
 
 impl Reader {
     fn file(&mut self, site: &mut Site<'_>, path: &str, from: Option<&Place>) {
-        if !site.enter(from) {
-            return;
-        }
-        if let Some(text) = site.text(path, from) {
-            self.statements_of(site, &text, path);
-        }
-        site.leave();
+        site.within(path, from, |site, text| self.statements_of(site, text, path));
     }
 
     fn statements_of(&mut self, site: &mut Site<'_>, text: &str, path: &str) {

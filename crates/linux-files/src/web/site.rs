@@ -109,20 +109,26 @@ impl<'t> Site<'t> {
         }
     }
 
-    /// Whether one more include may be followed; call [`Site::leave`] after it.
-    pub(super) fn enter(&mut self, place: Option<&Place>) -> bool {
+    /// Does what `from` leads to, unless files include each other too deep.
+    pub(super) fn deeper(&mut self, from: Option<&Place>, read: impl FnOnce(&mut Self)) {
         if self.depth >= DEPTH_LIMIT {
-            if let Some(place) = place {
+            if let Some(place) = from {
                 self.dark(place, "files include each other too deep");
             }
-            return false;
+            return;
         }
         self.depth += 1;
-        true
+        read(self);
+        self.depth -= 1;
     }
 
-    pub(super) fn leave(&mut self) {
-        self.depth -= 1;
+    /// Reads a file that `from` includes.
+    pub(super) fn within(&mut self, path: &str, from: Option<&Place>, read: impl FnOnce(&mut Self, &str)) {
+        self.deeper(from, |site| {
+            if let Some(text) = site.text(path, from) {
+                read(site, &text);
+            }
+        });
     }
 
     /// The files that an include's absolute path or pattern leads to.

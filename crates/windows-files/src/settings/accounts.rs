@@ -96,7 +96,8 @@ fn sids(raw: &[u8]) -> Option<Vec<Sid>> {
     Some(sids)
 }
 
-/// Whether the account Guest can be used: bit 0 of the flags at 0x38 of its value `F` marks a disabled account.
+/// Whether the account Guest can be used: bit 0 of the flags at 0x38 of its value `F` marks a disabled account
+/// (`USER_ACCOUNT_DISABLED` of the Windows headers; so in all five SAM hives that were looked at).
 fn guest(domains: &Node<'_>) -> Option<AccessSetting> {
     let key = domains.child(r"Account\Users\000001F5")?;
     let raw = key.bytes("F")?;

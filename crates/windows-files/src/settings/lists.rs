@@ -171,8 +171,9 @@ fn communities(key: &Node<'_>, all: &mut Vec<AccessSetting>) {
         let (community, rights) = if rights.parse::<u32>().is_ok() {
             (value.name().into_owned(), rights)
         } else {
-            (rights, "8".to_owned())
+            (rights, String::new()) // what such a community may do is not said there
         };
+        // Rights as Microsoft lists them for `ValidCommunity` (jj980430).
         let meaning = match rights.as_str() {
             "1" => "a community that can do nothing",
             "2" => "a community that is notified",

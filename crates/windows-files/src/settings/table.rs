@@ -1,4 +1,8 @@
 //! Single values that open or shut ways in, and what they mean.
+//!
+//! Looked up in Microsoft's knowledge base and hardening lists; of those that these do not explain: `ForceGuest` in the
+//! policy "Sharing and security model for local accounts", `LMCompatibilityLevel` in Microsoft's cc960646,
+//! `RestrictRemoteClients` in Microsoft's aa995844 and `RPC.admx`, `LocalAccountTokenFilterPolicy` in `pth.admx`.
 
 /// Which hive a value is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

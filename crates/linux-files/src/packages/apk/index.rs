@@ -9,11 +9,11 @@ use std::time::UNIX_EPOCH;
 
 use doorward_model::PendingUpdate;
 
-use super::{Record, Updates, version};
+use super::{Record, version};
 use crate::Tree;
 use crate::packages::paths::Owners;
 use crate::packages::trouble::Trouble;
-use crate::packages::{PackageId, text, unpack};
+use crate::packages::{PackageId, Updates, text, unpack};
 
 /// apk's own cache, and the link by which an administrator gives it another.
 const CACHES: [&str; 2] = ["/etc/apk/cache", "/var/cache/apk"];
@@ -61,7 +61,7 @@ pub(super) fn collect(
             updates.lists_updated = updates.lists_updated.max(age);
             let Ok(reader) = unpack::reader(&name, file) else { continue }; // the ending was checked
             read = true;
-            let offer = |name: &[u8], version: &[u8]| updates.offer(name, version, &wanted, records);
+            let offer = |name: &[u8], version: &[u8]| offer_to(&mut updates, name, version, &wanted, records);
             if let Err(e) = packages(BufReader::with_capacity(64 << 10, reader), offer) {
                 trouble.note("pending updates", format!("{}: {e}", path.display()), Some("apk update"));
             }
@@ -80,20 +80,19 @@ pub(super) fn collect(
     updates
 }
 
-impl Updates {
-    fn offer(
-        &mut self,
-        name: &[u8],
-        offered: &[u8],
-        wanted: &HashMap<&[u8], PackageId>,
-        records: &[Record<'_>],
-    ) {
-        let Some(id) = wanted.get(name) else { return };
-        let Some(record) = records.get(*id as usize) else { return };
-        let newer = |than: &[u8]| version::compare(offered, than).is_gt();
-        if newer(record.version) && self.pending.get(id).is_none_or(|known| newer(known.version.as_bytes())) {
-            self.pending.insert(*id, PendingUpdate { version: text(offered, 256), security: false });
-        }
+fn offer_to(
+    updates: &mut Updates,
+    name: &[u8],
+    offered: &[u8],
+    wanted: &HashMap<&[u8], PackageId>,
+    records: &[Record<'_>],
+) {
+    let Some(id) = wanted.get(name) else { return };
+    let Some(record) = records.get(*id as usize) else { return };
+    let newer = |than: &[u8]| version::compare(offered, than).is_gt();
+    let pending = &mut updates.pending;
+    if newer(record.version) && pending.get(id).is_none_or(|known| newer(known.version.as_bytes())) {
+        pending.insert(*id, PendingUpdate { version: text(offered, 256), security: false });
     }
 }
 

@@ -5,7 +5,7 @@
 //! installed, and a fix for a known hole comes by the security archive first. So a pending *security* update is never
 //! missed for this; one of another kind may be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -17,7 +17,7 @@ use super::status::Record;
 use super::version;
 use crate::packages::paths::Owners;
 use crate::packages::trouble::Trouble;
-use crate::packages::{PackageId, text, unpack};
+use crate::packages::{PackageId, Updates, text, unpack};
 use crate::{Kind, Tree};
 
 const LISTS: &str = "/var/lib/apt/lists";
@@ -27,14 +27,6 @@ const PLAIN_LIST_LIMIT: u64 = 4 << 20;
 
 /// How much of a Release file is read: its fields come before its long lists of sums.
 const RELEASE_HEAD: u64 = 8 << 10;
-
-/// What the lists say.
-#[derive(Default)]
-pub(super) struct Updates {
-    pub(super) pending: BTreeMap<PackageId, PendingUpdate>,
-    /// Date of the newest list, in seconds since the epoch.
-    pub(super) lists_updated: Option<u64>,
-}
 
 /// Looks for newer versions of the packages in `owners`.
 pub(super) fn collect(
@@ -83,8 +75,9 @@ pub(super) fn collect(
         };
         match unpack::reader(name, list) {
             Ok(reader) => {
-                let read =
-                    control::stream(reader, |stanza| updates.offer(stanza, &wanted, records, security));
+                let read = control::stream(reader, |stanza| {
+                    offer_to(&mut updates, stanza, &wanted, records, security);
+                });
                 if let Err(e) = read {
                     trouble.note(
                         "pending updates",
@@ -147,34 +140,31 @@ impl Archive {
     }
 }
 
-impl Updates {
-    /// Takes one package of a list, if it is a newer one of those wanted.
-    fn offer(
-        &mut self,
-        stanza: &[u8],
-        wanted: &HashMap<&[u8], Vec<PackageId>>,
-        records: &[Record<'_>],
-        security: bool,
-    ) {
-        let Some(ids) = control::package(stanza).and_then(|name| wanted.get(name)) else { return };
-        let Some(offered) = control::field(stanza, "Version") else { return };
-        let architecture = control::field(stanza, "Architecture").unwrap_or_default();
-        for id in ids {
-            let Some(record) = records.get(*id as usize) else { continue };
-            let fits = architecture == record.architecture
-                || architecture == b"all"
-                || record.architecture == b"all";
-            if !fits || version::compare(offered, record.version).is_le() {
-                continue;
-            }
-            let update = self
-                .pending
-                .entry(*id)
-                .or_insert_with(|| PendingUpdate { version: text(offered, 256), security });
-            update.security |= security;
-            if version::compare(offered, update.version.as_bytes()).is_gt() {
-                update.version = text(offered, 256);
-            }
+/// Takes one package of a list, if it is a newer one of those wanted.
+fn offer_to(
+    updates: &mut Updates,
+    stanza: &[u8],
+    wanted: &HashMap<&[u8], Vec<PackageId>>,
+    records: &[Record<'_>],
+    security: bool,
+) {
+    let Some(ids) = control::package(stanza).and_then(|name| wanted.get(name)) else { return };
+    let Some(offered) = control::field(stanza, "Version") else { return };
+    let architecture = control::field(stanza, "Architecture").unwrap_or_default();
+    for id in ids {
+        let Some(record) = records.get(*id as usize) else { continue };
+        let fits =
+            architecture == record.architecture || architecture == b"all" || record.architecture == b"all";
+        if !fits || version::compare(offered, record.version).is_le() {
+            continue;
+        }
+        let update = updates
+            .pending
+            .entry(*id)
+            .or_insert_with(|| PendingUpdate { version: text(offered, 256), security });
+        update.security |= security;
+        if version::compare(offered, update.version.as_bytes()).is_gt() {
+            update.version = text(offered, 256);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Pending security updates, from the advisories (`updateinfo.xml`) that dnf or zypper fetched last.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -10,7 +10,7 @@ use doorward_model::PendingUpdate;
 use super::version::Evr;
 use crate::packages::paths::Owners;
 use crate::packages::trouble::Trouble;
-use crate::packages::{Installed, PackageId, text, unpack};
+use crate::packages::{Installed, PackageId, Updates, text, unpack};
 use crate::{Kind, Tree};
 
 /// Where dnf 4, dnf 5, yum and zypper keep what they fetched: a directory a repository, `repodata` in each.
@@ -21,14 +21,6 @@ const REPOSITORIES: usize = 64;
 
 /// Longest XML tag that is kept whole; the rest of longer ones is passed over.
 const TAG_LIMIT: usize = 4 << 10;
-
-/// What the advisories say.
-#[derive(Default)]
-pub(super) struct Updates {
-    pub(super) pending: BTreeMap<PackageId, PendingUpdate>,
-    /// Date of the newest file, in seconds since the epoch.
-    pub(super) lists_updated: Option<u64>,
-}
 
 /// Looks for newer versions of the packages in `owners` that an advisory calls a security update.
 pub(super) fn collect(
@@ -52,7 +44,7 @@ pub(super) fn collect(
         match unpack::reader(&name, file) {
             Ok(reader) => {
                 read = true;
-                let offer = |package: &[u8]| updates.offer(package, &wanted, installed);
+                let offer = |package: &[u8]| offer_to(&mut updates, package, &wanted, installed);
                 if let Err(e) = security_packages(BufReader::with_capacity(64 << 10, reader), offer) {
                     trouble.note("pending security updates", format!("{name}: {e}"), Some("dnf makecache"));
                 }
@@ -107,21 +99,24 @@ fn advisories(tree: &Tree, trouble: &mut Trouble) -> Vec<PathBuf> {
     paths
 }
 
-impl Updates {
-    fn offer(&mut self, package: &[u8], wanted: &HashMap<&str, PackageId>, installed: &[Installed]) {
-        let value = |name| attribute(package, name).map(|value| text(value, 256)).unwrap_or_default();
-        let Some(id) = wanted.get(&*value(" name=")) else { return };
-        let Some(one) = installed.get(*id as usize) else { return };
-        let (epoch, release) = (value(" epoch="), format!("{}-{}", value(" version="), value(" release=")));
-        let version = if matches!(&*epoch, "" | "0") { release } else { format!("{epoch}:{release}") };
-        // Of another module stream it would be another program.
-        if version.contains(".module") != one.version.contains(".module") {
-            return;
-        }
-        let newer = |than: &str| Evr::of(version.as_bytes()).compare(Evr::of(than.as_bytes())).is_gt();
-        if newer(&one.version) && self.pending.get(id).is_none_or(|known| newer(&known.version)) {
-            self.pending.insert(*id, PendingUpdate { version, security: true });
-        }
+fn offer_to(
+    updates: &mut Updates,
+    package: &[u8],
+    wanted: &HashMap<&str, PackageId>,
+    installed: &[Installed],
+) {
+    let value = |name| attribute(package, name).map(|value| text(value, 256)).unwrap_or_default();
+    let Some(id) = wanted.get(&*value(" name=")) else { return };
+    let Some(one) = installed.get(*id as usize) else { return };
+    let (epoch, release) = (value(" epoch="), format!("{}-{}", value(" version="), value(" release=")));
+    let version = if matches!(&*epoch, "" | "0") { release } else { format!("{epoch}:{release}") };
+    // Of another module stream it would be another program.
+    if version.contains(".module") != one.version.contains(".module") {
+        return;
+    }
+    let newer = |than: &str| Evr::of(version.as_bytes()).compare(Evr::of(than.as_bytes())).is_gt();
+    if newer(&one.version) && updates.pending.get(id).is_none_or(|known| newer(&known.version)) {
+        updates.pending.insert(*id, PendingUpdate { version, security: true });
     }
 }
 
