@@ -11,6 +11,8 @@ use crate::Facts;
 use crate::exposure::{Access, Reach};
 use crate::roles::{Roles, lives};
 
+mod behind;
+
 /// Every door of the host, its verdict still open.
 pub(crate) fn open(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>) -> Vec<Door> {
     let reach = Reach::new(facts.snapshot);
@@ -18,6 +20,7 @@ pub(crate) fn open(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>) -> Vec<Door> {
         facts.snapshot.listeners.iter().map(|l| door(facts, roles, l, reach.listener(l))).collect();
     doors.extend(published(facts, roles, &reach));
     doors.extend(by_default(facts, roles, &reach));
+    doors.extend(behind::others_ports(facts, &reach, &doors));
     doors.dedup_by(|a, b| same_way_in(a, b));
     doors
 }
@@ -33,6 +36,7 @@ fn door(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, listener: &Listener, acces
         protocol: listener.protocol,
         address: address_text(listener),
         port,
+        name: None,
         interface: listener.interface.clone(),
         namespace: listener.namespace.clone(),
         exposure: access.exposure,
@@ -84,6 +88,7 @@ fn published(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, reach: &Reach) -> Vec
                 protocol: port.protocol,
                 address: address.to_string(),
                 port: Some(port.host_port),
+                name: None,
                 interface: None,
                 namespace: Namespace::Host,
                 exposure: access.exposure,
@@ -128,14 +133,28 @@ fn by_default(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>, reach: &Reach) -> Ve
             l.service.as_deref() == Some(&service.name)
                 || l.service.as_deref().and_then(|s| facts.entry(s)).is_some_and(|e| e.id == entry.id)
         };
-        if facts.snapshot.listeners.iter().any(configured) {
+        let is_told = facts.snapshot.windows.as_ref().is_some_and(|w| w.doors_known.contains(&service.name));
+        if is_told || facts.snapshot.listeners.iter().any(configured) {
             continue;
         }
         // What another's port leads to opens nothing of its own.
-        let own = |d: &&DoorFact| d.via.is_none() && facts.index.holds(&d.systems);
+        let own = |d: &&DoorFact| {
+            d.via.is_none() && !behind::is_behind(d.protocol) && facts.index.holds(&d.systems)
+        };
         // A service all of whose doors depend on its settings is shown with them all rather than with none.
         let depends = entry.doors.iter().filter(own).all(|d| d.when.is_some());
+        // On Windows, one that starts by an event alone, and the firewall, would seem open where they are not.
+        let is_certain = service.windows.is_none() || (service.start.at_boot() && !entry.firewall);
+        let depends = depends && is_certain;
+        let is_held = |fact: &&DoorFact| {
+            let same = |l: &&Listener| l.protocol == fact.protocol && l.port == fact.port;
+            facts.snapshot.windows.is_some() && facts.snapshot.listeners.iter().any(|l| same(&l))
+        };
         for fact in entry.doors.iter().filter(own).filter(|d| depends || d.when.is_none()) {
+            // Another service's configuration names that port: SMB over NetBIOS is the Server's.
+            if is_held(&fact) {
+                continue;
+            }
             let listener = as_packaged(service, entry, fact);
             let mut door = door(facts, roles, &listener, reach.listener(&listener));
             door.reasons.extend(fact.when.as_ref().map(|when| format!("opens if: {when}")));
@@ -164,6 +183,7 @@ fn same_way_in(a: &Door, b: &Door) -> bool {
     a.protocol == b.protocol
         && a.address == b.address
         && a.port == b.port
+        && a.name == b.name
         && a.interface == b.interface
         && a.namespace == b.namespace
         && a.service == b.service

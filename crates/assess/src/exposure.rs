@@ -9,6 +9,10 @@ use doorward_model::{
 };
 use doorward_netfilter::{Answer, Family, Query, Reach as Filtered, Ruleset, Target, Transport};
 
+use windows::{Knock, To, WindowsFilter};
+
+mod windows;
+
 /// Beginnings of the names of interfaces that engines and virtual machines make on the host: what comes in by them
 /// comes from the host's own guests.
 const GUEST_INTERFACES: &[&str] =
@@ -16,6 +20,8 @@ const GUEST_INTERFACES: &[&str] =
 
 /// What is said of a container's port that ufw or firewalld seem to close.
 const PAST_THE_FILTER: &str = "published past the packet filter, whose rules for the host close this port";
+
+const UNREAD: &str = "by its address open; the packet filter could not be read";
 
 /// Who can reach a door, and why that is said.
 #[derive(Debug, Clone)]
@@ -39,14 +45,17 @@ impl Access {
 /// What is known of the way from the network to the host's sockets.
 pub(crate) struct Reach<'s> {
     interfaces: &'s [Interface],
-    filter: Filter,
+    filter: Filter<'s>,
     /// The rules without address translation, made when first asked for.
     untranslated: OnceCell<Ruleset>,
 }
 
-enum Filter {
+enum Filter<'s> {
     /// There is none.
     None,
+    /// There is one that lets everything in, for this reason.
+    Idle(String),
+    Windows(WindowsFilter<'s>),
     /// It could not be read; the reason is among the unseen facts.
     Unread,
     /// It was read but not understood.
@@ -59,6 +68,15 @@ impl<'s> Reach<'s> {
         let filter = match &snapshot.filter {
             PacketFilter::None => Filter::None,
             PacketFilter::Unknown => Filter::Unread,
+            PacketFilter::WindowsFirewall => {
+                match snapshot.windows.as_ref().and_then(|windows| windows.firewall.as_ref()) {
+                    None => Filter::Unread,
+                    Some(firewall) => match WindowsFilter::new(snapshot, firewall) {
+                        Ok(filter) => Filter::Windows(filter),
+                        Err(why) => Filter::Idle(why),
+                    },
+                }
+            }
             PacketFilter::Nftables { ruleset } => match Ruleset::parse(ruleset) {
                 Ok(rules) if rules.is_empty() => Filter::None,
                 Ok(rules) => Filter::Rules(Box::new(rules)),
@@ -85,6 +103,10 @@ impl<'s> Reach<'s> {
         let (Some(protocol), Some(port)) = (transport(listener.protocol), listener.port) else {
             return by_address;
         };
+        if let Filter::Windows(filter) = &self.filter {
+            let (protocol, service) = (listener.protocol, listener.service.as_deref());
+            return filter.reach(by_address, &Knock { protocol, to: To::Port(port), service });
+        }
         let both = listener.address.is_some_and(|a| a.is_unspecified() && a.is_ipv6())
             && listener.v6only != Some(true);
         let families: &[Family] = match listener.address {
@@ -102,6 +124,18 @@ impl<'s> Reach<'s> {
             self.filtered(by_address.clone(), &door)
         });
         ways.max_by_key(|access| access.exposure).unwrap_or(by_address)
+    }
+
+    /// Who can reach the ports that the RPC runtime gives to a service's interfaces.
+    pub(crate) fn dynamic_rpc(&self, service: &str) -> Access {
+        let open = self.by_family(false);
+        let knock = Knock { protocol: Protocol::Tcp, to: To::DynamicRpc, service: Some(service) };
+        match &self.filter {
+            Filter::Windows(filter) => filter.reach(open, &knock),
+            Filter::Unread | Filter::Malformed(_) => Access::noted(Exposure::Unknown, UNREAD),
+            Filter::Idle(why) => Access::noted(open.exposure, why),
+            Filter::None | Filter::Rules(_) => open,
+        }
     }
 
     /// Who can reach a container's port that the packet filter alone publishes.
@@ -196,12 +230,13 @@ impl<'s> Reach<'s> {
     /// What the packet filter leaves of a door that is open by its address.
     fn filtered(&self, open: Access, door: &Query) -> Access {
         let rules = match &self.filter {
-            Filter::None => return open,
+            Filter::None | Filter::Windows(_) => return open,
+            Filter::Idle(why) => return Access { note: open.note.or_else(|| Some(why.clone())), ..open },
             Filter::Unread | Filter::Malformed(_) => {
                 // A filter can only take away: neighbours on the link are still the most that can come.
                 let exposure =
                     if open.exposure == Exposure::Link { Exposure::Link } else { Exposure::Unknown };
-                return Access::noted(exposure, "by its address open; the packet filter could not be read");
+                return Access::noted(exposure, UNREAD);
             }
             Filter::Rules(rules) => rules,
         };
@@ -240,7 +275,7 @@ fn transport(protocol: Protocol) -> Option<Transport> {
         Protocol::Udp => Some(Transport::Udp),
         Protocol::Udplite => Some(Transport::Udplite),
         Protocol::Sctp => Some(Transport::Sctp),
-        Protocol::Raw | Protocol::Packet | Protocol::Pipe | Protocol::Rpc => None,
+        Protocol::Raw | Protocol::Packet | Protocol::Pipe | Protocol::Rpc | Protocol::Share => None,
     }
 }
 

@@ -1,9 +1,10 @@
 //! Who needs whom: services as nodes, declared and observed dependencies as edges, both directions.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use doorward_model::{DependencyKind, EvidenceKind, Link, Service, Snapshot};
+use doorward_model::{DependencyKind, EvidenceKind, Link, Manager, OsFamily, Service, Snapshot};
 
 /// Targets that start everything at boot: that they want a service says only that it is enabled.
 const BOOT_TARGETS: &[&str] = &[
@@ -26,7 +27,9 @@ const BOOT_TARGETS: &[&str] = &[
 #[derive(Debug)]
 pub struct Graph<'s> {
     services: &'s [Service],
-    names: HashMap<&'s str, usize>,
+    names: HashMap<Cow<'s, str>, usize>,
+    /// Whether names have no case, as on Windows.
+    caseless: bool,
     out: Vec<Vec<Edge>>,
     into: Vec<Vec<Edge>>,
 }
@@ -72,24 +75,21 @@ impl<'s> Graph<'s> {
     /// Builds the graph. Edges to what is not in the snapshot are left out.
     pub fn new(snapshot: &'s Snapshot) -> Self {
         let services = &snapshot.services;
+        let caseless = snapshot.host.family == OsFamily::Windows;
         let mut names = HashMap::with_capacity(services.len() * 2);
         for (at, service) in services.iter().enumerate() {
             for alias in &service.aliases {
-                names.entry(alias.as_str()).or_insert(at);
+                names.entry(folded(alias, caseless)).or_insert(at);
             }
         }
-        names.extend(services.iter().enumerate().map(|(at, s)| (s.name.as_str(), at)));
+        names.extend(services.iter().enumerate().map(|(at, s)| (folded(&s.name, caseless), at)));
         let none = || vec![Vec::new(); services.len()];
-        let mut graph = Self { services, names, out: none(), into: none() };
+        let mut graph = Self { services, names, caseless, out: none(), into: none() };
         for (at, service) in services.iter().enumerate() {
             for dependency in &service.dependencies {
                 if let Some(other) = graph.node(&dependency.on) {
-                    graph.add(
-                        at,
-                        other,
-                        Origin::Unit(dependency.kind),
-                        unit_word(dependency.kind).to_owned(),
-                    );
+                    let word = declared_by(service, dependency.kind, &services[other]);
+                    graph.add(at, other, Origin::Unit(dependency.kind), word);
                 }
             }
         }
@@ -146,7 +146,7 @@ impl<'s> Graph<'s> {
 
     /// The node of a service, by its name or an alias.
     pub fn node(&self, name: &str) -> Option<usize> {
-        self.names.get(name).copied()
+        self.names.get(folded(name, self.caseless).as_ref()).copied()
     }
 
     /// Edges that lead out of a service: what it needs or triggers.
@@ -191,6 +191,28 @@ pub fn is_group(name: &str) -> bool {
 /// Whether a target only starts what is enabled.
 pub(crate) fn is_boot_target(name: &str) -> bool {
     BOOT_TARGETS.contains(&name)
+}
+
+/// A name as the map holds it.
+fn folded(name: &str, caseless: bool) -> Cow<'_, str> {
+    if caseless && name.chars().any(char::is_uppercase) {
+        Cow::Owned(name.to_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+/// The setting that declares a dependency, as its manager calls it.
+fn declared_by(service: &Service, kind: DependencyKind, on: &Service) -> String {
+    if service.manager != Manager::Scm {
+        return unit_word(kind).to_owned();
+    }
+    let groups = service.windows.iter().flat_map(|w| &w.depends_on_groups);
+    let group = on.windows.as_ref().and_then(|w| w.group.as_deref());
+    match groups.into_iter().find(|g| group.is_some_and(|of| of.eq_ignore_ascii_case(g))) {
+        Some(group) => format!("DependOnGroup {group}"),
+        None => "DependOnService".to_owned(),
+    }
 }
 
 fn unit_word(kind: DependencyKind) -> &'static str {

@@ -11,6 +11,7 @@
 //! 6. `explain`: one service on one card.
 #![forbid(unsafe_code)]
 
+mod applications;
 mod doors;
 pub mod explain;
 mod exposure;
@@ -23,7 +24,7 @@ mod ways_in;
 use std::collections::BTreeMap;
 
 use doorward_knowledge::{Family, Index};
-use doorward_model::{Audit, AuditHost, Host, SCHEMA_VERSION, Snapshot};
+use doorward_model::{Application, Audit, AuditHost, Host, SCHEMA_VERSION, Snapshot, Source};
 
 pub use roles::OTHER_SERVER;
 
@@ -48,7 +49,9 @@ pub struct Assessment<'s> {
 /// Judges a snapshot.
 pub fn assess<'s>(snapshot: &'s Snapshot, index: &Index<'_>, options: &Options) -> Assessment<'s> {
     let graph = graph::Graph::new(snapshot);
-    let facts = Facts { snapshot, index, options, graph: &graph, entries: entries(snapshot, index) };
+    let applications = applications::all(snapshot, index);
+    let entries = entries(snapshot, index);
+    let facts = Facts { snapshot, index, options, graph: &graph, entries, applications };
     let roles = roles::detect(&facts);
     let needs = needs::find(&facts, &roles);
     let mut doors = doors::open(&facts, &roles);
@@ -58,12 +61,16 @@ pub fn assess<'s>(snapshot: &'s Snapshot, index: &Index<'_>, options: &Options) 
         name: snapshot.host.name.clone(),
         os: snapshot.host.os.clone(),
         version: snapshot.host.version.clone(),
+        source: match &snapshot.source {
+            Source::Live { .. } => None,
+            Source::Tree { path } => Some(path.clone()),
+        },
         roles: roles.ids(),
     };
     let mut unseen = snapshot.unseen.clone();
     unseen.extend(exposure::Reach::new(snapshot).problem());
     unseen.sort();
-    let audit = Audit { schema_version: SCHEMA_VERSION, host, doors, services, unseen };
+    let audit = Audit { schema_version: SCHEMA_VERSION, host, doors, services, findings: Vec::new(), unseen };
     Assessment { audit, graph }
 }
 
@@ -75,6 +82,8 @@ pub(crate) struct Facts<'a, 's, 'k> {
     pub(crate) graph: &'a graph::Graph<'s>,
     /// The knowledge entry of each service, in the snapshot's order.
     pub(crate) entries: Vec<Option<&'k doorward_knowledge::ServiceEntry>>,
+    /// Installed applications.
+    pub(crate) applications: Vec<Application>,
 }
 
 impl<'k> Facts<'_, '_, 'k> {

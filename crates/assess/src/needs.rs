@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use doorward_knowledge::{BaseEntry, Classification, Condition, Need, RoleRequirement};
-use doorward_model::{Application, DependencyKind, Evidence, EvidenceKind, Service};
+use doorward_model::{Application, DependencyKind, Evidence, EvidenceKind, Service, WindowsService};
 
 use crate::graph::{Edge, Origin, is_boot_target};
 use crate::roles::{Roles, lives};
@@ -76,7 +76,7 @@ impl Search<'_, '_, '_, '_> {
                     continue;
                 }
                 for (node, service) in facts.snapshot.services.iter().enumerate() {
-                    if matches(&requirement.unit, service) {
+                    if facts.index.matches(&requirement.unit, service) {
                         self.add(node, EvidenceKind::Role, Some(playing.id.clone()), requirement.why.clone());
                     }
                 }
@@ -89,6 +89,12 @@ impl Search<'_, '_, '_, '_> {
         // What groups others runs nothing: it is needed only for what needs it, or all that it wants would be.
         let services = facts.snapshot.services.iter().enumerate();
         for (node, service) in services.filter(|(node, _)| !facts.graph.is_group(*node)) {
+            let is_plain_driver = service.windows.as_ref().is_some_and(WindowsService::is_driver)
+                && facts.entries[node].is_none();
+            if is_plain_driver {
+                let why = "a driver that is not known to open a door: hardware and the kernel need theirs";
+                self.add(node, EvidenceKind::Base, None, why.to_owned());
+            }
             let names = std::iter::once(&service.name).chain(&service.aliases);
             let Some(base) = names.map(String::as_str).find_map(|n| facts.index.base(n)) else { continue };
             if base_holds(facts, base, service) {
@@ -99,7 +105,7 @@ impl Search<'_, '_, '_, '_> {
 
     fn add_applications(&mut self) {
         let facts = self.facts;
-        for application in &facts.snapshot.applications {
+        for application in &facts.applications {
             let Some(entry) = facts.index.applications().find(|k| k.id == application.id) else { continue };
             for need in entry.needs.iter().filter(|n| need_holds(facts, n, application)) {
                 for (node, service) in facts.snapshot.services.iter().enumerate() {
@@ -162,31 +168,26 @@ impl Search<'_, '_, '_, '_> {
     }
 }
 
-fn matches(pattern: &str, service: &Service) -> bool {
-    let names = std::iter::once(&service.name).chain(&service.aliases);
-    names.into_iter().any(|name| match pattern.split_once('*') {
-        None => name == pattern,
-        Some((before, after)) => {
-            name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after)
-        }
-    })
-}
-
 /// Whether the host needs a base service, as it is now.
 fn base_holds(facts: &Facts<'_, '_, '_>, base: &BaseEntry, service: &Service) -> bool {
     let host = &facts.snapshot.host;
     match base.needed {
         Condition::Always => true,
         Condition::Never => false,
-        Condition::Network | Condition::Clock | Condition::Active | Condition::Domain | Condition::Ipsec => {
-            lives(service) || service.start.at_boot()
-        }
+        Condition::Network | Condition::Clock | Condition::Active | Condition::Domain => lives(service),
+        Condition::Ipsec => lives(service) && has_ipsec_policy(facts),
         Condition::LocalResolver => host.resolvers.iter().any(IpAddr::is_loopback) && lives(service),
         Condition::Guest => host
             .virtualization
             .as_ref()
             .is_some_and(|v| base.guest_of.iter().any(|g| g.eq_ignore_ascii_case(v))),
     }
+}
+
+/// Whether an `IPsec` policy is assigned, so that its agent has something to do.
+fn has_ipsec_policy(facts: &Facts<'_, '_, '_>) -> bool {
+    let windows = facts.snapshot.windows.as_ref();
+    windows.is_some_and(|w| w.settings.iter().any(|s| s.topic == "IPsec" && s.name == "ActivePolicy"))
 }
 
 /// Whether an application's need holds with the settings that were found.

@@ -110,8 +110,7 @@ pub(crate) fn detect<'k>(facts: &Facts<'_, '_, 'k>) -> Roles<'k> {
 /// Whether a service runs, or will after the next boot.
 pub(crate) fn lives(service: &Service) -> bool {
     matches!(service.state, State::Running | State::Changing | State::Failed)
-        || (service.state == State::Exited && service.start.at_boot())
-        || (service.state == State::Unknown && service.start.at_boot())
+        || (matches!(service.state, State::Exited | State::Unknown) && service.comes_up())
 }
 
 /// Why an application server has a part in the site, if it has.
@@ -140,7 +139,7 @@ fn runtime_reason(
         let front = &facts.graph.services()[edge.other].name;
         return Some(format!("{front} passes requests to it: {}", edge.detail));
     }
-    let needs_it = facts.snapshot.applications.iter().find(|a| {
+    let needs_it = facts.applications.iter().find(|a| {
         let known = facts.index.applications().find(|k| k.id == a.id);
         known.is_some_and(|k| k.needs.iter().any(|n| n.any.contains(&entry.id)))
     });

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use doorward_model::{
-    AuditService, Door, Evidence, EvidenceKind, Exposure, Protocol, Service, Source, Subject, Verdict,
+    AuditService, AuditWindows, Door, Evidence, EvidenceKind, Exposure, Protocol, Service, Source, Subject,
+    Verdict,
 };
 
 use crate::Facts;
@@ -23,8 +24,9 @@ pub(crate) fn judge_services(facts: &Facts<'_, '_, '_>, needs: &Needs, doors: &[
     services
 }
 
-fn service_rank(service: &AuditService) -> (Verdict, bool, Reverse<Option<u64>>) {
-    (service.verdict, !service.lives(), Reverse(service.memory_bytes))
+fn service_rank(service: &AuditService) -> (Verdict, bool, bool, Reverse<Option<u64>>) {
+    let by_event_alone = service.windows.is_some() && !service.start.at_boot();
+    (service.verdict, !service.lives(), by_event_alone, Reverse(service.memory_bytes))
 }
 
 fn judge_service(facts: &Facts<'_, '_, '_>, needs: &Needs, doors: &[Door], node: usize) -> AuditService {
@@ -58,6 +60,13 @@ fn judge_service(facts: &Facts<'_, '_, '_>, needs: &Needs, doors: &[Door], node:
         knowledge: entry.map(|e| e.id.clone()),
         hazard: entry.and_then(|e| e.class.clone()),
         links,
+        windows: service.windows.as_ref().map(|w| AuditWindows {
+            start: w.start,
+            kind: w.kind,
+            image_path: w.image_path.clone(),
+            account: w.account.clone(),
+            triggers: w.triggers,
+        }),
     }
 }
 
@@ -206,7 +215,12 @@ fn judge_needed(
         return (verdict, texts(evidence));
     }
     let judged = if class.is_some() { Verdict::Dangerous } else { Verdict::Unneeded };
-    let mut reasons = vec!["needed on the host alone: bind it to loopback or filter it".to_owned()];
+    let way_out = if service.windows.is_some() {
+        "needed on the host alone: let the firewall close it to others"
+    } else {
+        "needed on the host alone: bind it to loopback or filter it"
+    };
+    let mut reasons = vec![way_out.to_owned()];
     reasons.extend(texts(evidence));
     (judged, reasons)
 }

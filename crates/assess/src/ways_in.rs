@@ -1,12 +1,14 @@
 //! The administrators' remote ways in: the one used now, and the last one that there is.
 
-use doorward_model::Source;
+use doorward_model::{OsFamily, Source};
 
 use crate::{Facts, roles::lives};
 
 /// Entries that are a proper way in for administrators, best first. Where none of them runs, any remote shell,
 /// desktop or administration that is reachable counts as the last way in.
 const PROPER: &[&str] = &["openssh-server", "dropbear", "tinysshd"];
+/// The same of Windows, by their key names; there, an administrator without one sits at the console.
+const PROPER_OF_WINDOWS: &[&str] = &["TermService", "WinRM", "sshd"];
 /// Hazard classes that let an administrator in.
 const CLASSES: &[&str] = &["remote-shell", "remote-administration"];
 
@@ -28,6 +30,12 @@ pub(crate) fn find(facts: &Facts<'_, '_, '_>) -> Vec<(usize, String)> {
                 && l.address.is_some_and(|a| !a.is_loopback())
         })
     };
+    if facts.snapshot.host.family == OsFamily::Windows {
+        let named = PROPER_OF_WINDOWS.iter().filter_map(|name| facts.graph.node(name));
+        let why = "the administrators' remote way in";
+        ways.extend(named.filter(|&at| listens(at)).map(|at| (at, why.to_owned())));
+        return ways;
+    }
     let answers = |at: usize| lives(&services[at]) && (!is_running || listens(at));
     let of = |test: &dyn Fn(&doorward_knowledge::ServiceEntry) -> bool| -> Vec<usize> {
         (0..services.len()).filter(|&at| facts.entries[at].is_some_and(test) && answers(at)).collect()

@@ -83,7 +83,7 @@ pub(crate) struct AuditArgs {
 /// Options of `explain`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ExplainArgs {
-    /// A service by its name (`ssh.service`, `ssh`), its package, or a port (`3306`)
+    /// A service by its name (`ssh.service`, `ssh`, `W3SVC`), its package, or a port (`3306`)
     #[arg(value_name = "NAME|PORT")]
     pub(crate) what: String,
     /// What to look at.
@@ -101,8 +101,21 @@ pub(crate) struct ExplainArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SourceArgs {
     /// Audit the Linux system mounted at DIR, executing nothing of it
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["snapshot", "observe"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["windows", "hive", "snapshot", "observe"])]
     pub(crate) root: Option<PathBuf>,
+    /// Audit the Windows system disk mounted at DIR, executing nothing of it
+    ///
+    /// DIR is the disk's root, its Windows directory, or a copy of System32\config. Any Windows from NT 4.0 on.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["hive", "snapshot", "observe"])]
+    pub(crate) windows: Option<PathBuf>,
+    /// Audit registry hives: files of one machine, or folders with those of many
+    ///
+    /// SYSTEM tells services and doors; SOFTWARE, SAM and SECURITY beside it tell more. Logs (.LOG, .LOG1, .LOG2) that
+    /// lie beside a hive are replayed when they fit. Of a folder, files named SYSTEM, SOFTWARE, SAM and SECURITY are
+    /// one machine's, and every other hive is a machine of its own. Several machines are shown one after the other; in
+    /// JSON, one line each.
+    #[arg(long, value_name = "FILE|DIR", num_args = 1.., conflicts_with_all = ["snapshot", "observe"])]
+    pub(crate) hive: Vec<PathBuf>,
     /// Judge facts saved with --snapshot-out (- for standard input)
     #[arg(long, value_name = "FILE", conflicts_with = "observe")]
     pub(crate) snapshot: Option<PathBuf>,

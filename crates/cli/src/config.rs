@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use doorward_knowledge::Knowledge;
 use serde::Deserialize;
 
 use crate::args::{FailOn, JudgeArgs};
+use crate::judge;
 
 /// Every setting with its default, as a commented file.
 pub(crate) const TEMPLATE: &str = include_str!("config.toml");
@@ -48,6 +50,13 @@ impl Config {
             config.knowledge.clone_from(&args.knowledge);
         }
         Ok(config)
+    }
+
+    /// The built-in knowledge with the user's. A role that no system has would silently require nothing.
+    pub(crate) fn knowledge(&self) -> anyhow::Result<Knowledge> {
+        let knowledge = Knowledge::load(self.knowledge.as_deref())?;
+        judge::check_roles(&self.roles, knowledge.roles.iter())?;
+        Ok(knowledge)
     }
 
     /// What the judgement takes from the settings.

@@ -28,6 +28,18 @@ impl std::fmt::Display for OutputFailed {
 }
 
 impl Exit {
+    /// The more telling of two: that something was found, then that something was missing.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        let rank = |exit: Self| match exit {
+            Self::Done => 0,
+            Self::Incomplete => 1,
+            Self::Found => 2,
+            Self::BadInput => 3,
+            Self::Unwritten => 4,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+
     /// The code for an error.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         if error.downcast_ref::<OutputFailed>().is_some() { Self::Unwritten } else { Self::BadInput }

@@ -8,8 +8,10 @@ mod args;
 mod commands;
 mod config;
 mod exit;
-mod observe;
+mod hives;
+mod judge;
 mod output;
+mod progress;
 mod source;
 
 use std::process::ExitCode;

@@ -1,37 +1,83 @@
-//! Where the facts come from: the running host, a mounted tree, a saved snapshot.
+//! Where the facts come from: the running host, a mounted tree or disk, registry hives, a saved snapshot.
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use doorward_knowledge::Knowledge;
 use doorward_linux_files::{Tree, applications::Marker};
 use doorward_model::{SCHEMA_VERSION, Snapshot};
+use doorward_windows_files::Disk;
 
 use crate::args::SourceArgs;
-use crate::observe::Progress;
+use crate::config::Config;
+use crate::hives;
+use crate::progress::Watching;
 
 /// A snapshot may not be larger.
 const SNAPSHOT_LIMIT: u64 = 1 << 30;
 
-/// Collects or reads the facts.
-pub(crate) fn snapshot(args: &SourceArgs, knowledge: &Knowledge) -> anyhow::Result<Snapshot> {
-    if let Some(path) = &args.snapshot {
-        return saved(path);
+/// The machines of `--hive`, when there are several.
+pub(crate) fn several(args: &SourceArgs) -> anyhow::Result<Option<Vec<Vec<PathBuf>>>> {
+    if args.hive.is_empty() {
+        return Ok(None);
     }
+    Ok(Some(hives::machines(&args.hive)?).filter(|machines| machines.len() > 1))
+}
+
+/// Collects or reads the facts of one machine, and the knowledge to judge them by.
+pub(crate) fn read(args: &SourceArgs, config: &Config) -> anyhow::Result<(Knowledge, Snapshot)> {
+    if args.windows.is_some() || !args.hive.is_empty() {
+        // Both take milliseconds, and neither waits for the other.
+        return std::thread::scope(|scope| {
+            let knowledge = scope.spawn(|| config.knowledge());
+            let snapshot = windows(args);
+            let knowledge =
+                knowledge.join().map_err(|_| anyhow::anyhow!("reading the knowledge broke off"))?;
+            Ok((knowledge?, snapshot?))
+        });
+    }
+    let knowledge = config.knowledge()?;
+    let snapshot = match &args.snapshot {
+        Some(path) => saved(path)?,
+        None => linux(args, &knowledge)?,
+    };
+    Ok((knowledge, snapshot))
+}
+
+/// The facts of one machine's hives.
+pub(crate) fn of_hives(files: &[PathBuf]) -> anyhow::Result<Snapshot> {
+    Ok(doorward_windows_files::collect(&Disk::from_files(files)?))
+}
+
+fn windows(args: &SourceArgs) -> anyhow::Result<Snapshot> {
+    match &args.windows {
+        Some(dir) => {
+            let disk = Disk::open(dir).with_context(|| format!("--windows {}", dir.display()))?;
+            Ok(doorward_windows_files::collect(&disk))
+        }
+        None => {
+            let machines = hives::machines(&args.hive)?;
+            of_hives(machines.first().map_or(&[], Vec::as_slice))
+        }
+    }
+}
+
+fn linux(args: &SourceArgs, knowledge: &Knowledge) -> anyhow::Result<Snapshot> {
     let markers = markers(knowledge);
     if let Some(root) = &args.root {
         let tree = Tree::open(root).with_context(|| format!("--root {}", root.display()))?;
         if !["etc", "usr", "bin"].iter().any(|dir| tree.exists(dir)) {
             bail!(
-                "--root {}: it has neither etc, usr nor bin; give the directory where the system's root is mounted",
+                "--root {}: it has neither etc, usr nor bin; give the directory where the system's root is mounted \
+                 (a Windows disk is given with --windows)",
                 root.display()
             );
         }
         return Ok(doorward_linux_files::collect(&tree, &markers));
     }
-    let mut progress = args.observe.map(Progress::new);
+    let mut progress = args.observe.map(Watching::new);
     let options = doorward_linux_live::Options { observe: args.observe, markers };
     let snapshot = doorward_linux_live::collect(&options, &mut |elapsed| {
         if let Some(progress) = &mut progress {

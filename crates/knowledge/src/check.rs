@@ -47,11 +47,6 @@ impl Knowledge {
             if let Some(class) = s.class.as_deref().filter(|c| !classes.contains(c)) {
                 say(entry.clone(), format!("its class {class:?} is not in classes.toml"));
             }
-            for pattern in &s.units {
-                if let Err(e) = crate::lookup::glob(pattern) {
-                    say(entry.clone(), format!("unit {pattern:?}: {e}"));
-                }
-            }
             for v in s.history.iter().filter(|v| !is_vulnerability(&v.id) && !is_bulletin(&v.id)) {
                 say(entry.clone(), format!("{:?} is no CVE id, nor a bulletin's", v.id));
             }

@@ -9,6 +9,7 @@ mod check;
 mod entry;
 mod load;
 mod lookup;
+mod pattern;
 mod systems;
 mod windows;
 
@@ -20,5 +21,6 @@ pub use entry::{
 };
 pub use load::{Knowledge, LoadError};
 pub use lookup::Index;
+pub use pattern::Pattern;
 pub use systems::{NtVersion, System, Systems, SystemsError, holds_on};
 pub use windows::{Advice, DefaultStart, Edition, Hotfix, Mechanism, StartDefault, Uninstall};

@@ -4,19 +4,20 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use doorward_model::{Owner, Service};
-use globset::{GlobBuilder, GlobMatcher};
 
-use crate::{ApplicationEntry, BaseEntry, Knowledge, RoleEntry, ServiceEntry, System, Systems, holds_on};
+use crate::pattern::folded;
+use crate::{
+    ApplicationEntry, BaseEntry, Knowledge, Pattern, RoleEntry, ServiceEntry, System, Systems, holds_on,
+};
 
 /// An index over the entries of one system, made once and asked for every service of a host.
 #[derive(Debug)]
 pub struct Index<'k> {
     knowledge: &'k Knowledge,
     system: System,
-    units: HashMap<Cow<'k, str>, &'k ServiceEntry>,
-    globs: Vec<(GlobMatcher, &'k ServiceEntry)>,
+    units: Names<'k, ServiceEntry>,
     programs: HashMap<Cow<'k, str>, &'k ServiceEntry>,
-    base: Vec<(GlobMatcher, &'k BaseEntry)>,
+    base: Names<'k, BaseEntry>,
 }
 
 impl<'k> Index<'k> {
@@ -27,31 +28,20 @@ impl<'k> Index<'k> {
 
     /// Indexes the entries of a system. Names of Windows are found in any case.
     pub fn for_system(knowledge: &'k Knowledge, system: System) -> Self {
-        let mut index = Self {
-            knowledge,
-            system,
-            units: HashMap::new(),
-            globs: Vec::new(),
-            programs: HashMap::new(),
-            base: Vec::new(),
-        };
-        let glob = |pattern: &str| system_glob(pattern, system).ok();
+        let caseless = system != System::Linux;
+        let mut units = Names::new(caseless);
+        let mut programs = HashMap::new();
         for entry in knowledge.services.iter().filter(|e| e.is_of(system)) {
-            for unit in &entry.units {
-                if unit.contains('*') {
-                    index.globs.extend(glob(unit).map(|g| (g, entry)));
-                } else {
-                    index.units.entry(folded(unit, system)).or_insert(entry);
-                }
-            }
+            units.add(&entry.units, entry);
             for program in &entry.programs {
-                index.programs.entry(folded(program, system)).or_insert(entry);
+                programs.entry(folded(program, caseless)).or_insert(entry);
             }
         }
+        let mut base = Names::new(caseless);
         for entry in knowledge.base.iter().filter(|e| e.is_of(system)) {
-            index.base.extend(entry.units.iter().filter_map(|u| Some((glob(u)?, entry))));
+            base.add(&entry.units, entry);
         }
-        index
+        Self { knowledge, system, units, programs, base }
     }
 
     /// The system whose entries it holds.
@@ -87,6 +77,21 @@ impl<'k> Index<'k> {
         self.knowledge
     }
 
+    /// Whether a service is one of those that a unit name or glob means.
+    pub fn matches(&self, pattern: &str, service: &Service) -> bool {
+        let pattern = self.pattern(pattern);
+        std::iter::once(&service.name).chain(&service.aliases).any(|name| pattern.is_match(name))
+    }
+
+    /// A pattern that compares as the system's own names do.
+    pub fn pattern<'p>(&self, text: &'p str) -> Pattern<'p> {
+        Pattern::new(text, self.system != System::Linux)
+    }
+
+    fn folded<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        folded(name, self.system != System::Linux)
+    }
+
     /// The entry of a service: by its name or an alias, by the name of the inetd entry or module, by its program.
     pub fn service(&self, service: &Service) -> Option<&'k ServiceEntry> {
         let names = || std::iter::once(&service.name).chain(&service.aliases).map(String::as_str);
@@ -106,14 +111,13 @@ impl<'k> Index<'k> {
             Some(("container" | "process", rest)) => return self.by_program(rest),
             _ => {}
         }
-        let exact = self.units.get(&folded(name, self.system)).copied();
-        exact.or_else(|| self.globs.iter().find(|(g, _)| g.is_match(name)).map(|(_, e)| *e))
+        self.units.find(name)
     }
 
     /// The entry of a program, by its base name.
     pub fn by_program(&self, path: &str) -> Option<&'k ServiceEntry> {
         let is_separator = |c: char| c == '/' || (c == '\\' && self.system != System::Linux);
-        let name = folded(path.rsplit(is_separator).next().unwrap_or(path), self.system);
+        let name = self.folded(path.rsplit(is_separator).next().unwrap_or(path));
         self.programs.get(&name).copied().or_else(|| {
             // python3.11, php-fpm8.2: the name without its version
             let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
@@ -132,7 +136,7 @@ impl<'k> Index<'k> {
 
     /// The base entry of a unit name.
     pub fn base(&self, name: &str) -> Option<&'k BaseEntry> {
-        self.base.iter().find(|(g, _)| g.is_match(name)).map(|(_, e)| *e)
+        self.base.find(name)
     }
 
     /// The entry with this id.
@@ -142,32 +146,32 @@ impl<'k> Index<'k> {
     }
 }
 
-/// A name as the maps hold it: Windows tells no case apart.
-fn folded(name: &str, system: System) -> Cow<'_, str> {
-    match system {
-        System::Windows(_) if name.chars().any(char::is_uppercase) => Cow::Owned(name.to_lowercase()),
-        _ => Cow::Borrowed(name),
+/// Entries by the names and patterns that they give; a whole name comes before a pattern, an earlier one before a later.
+#[derive(Debug)]
+struct Names<'k, T> {
+    caseless: bool,
+    whole: HashMap<Cow<'k, str>, &'k T>,
+    patterns: Vec<(Pattern<'k>, &'k T)>,
+}
+
+impl<'k, T> Names<'k, T> {
+    fn new(caseless: bool) -> Self {
+        Self { caseless, whole: HashMap::new(), patterns: Vec::new() }
     }
-}
 
-/// A unit pattern: only `*` is special.
-pub(crate) fn glob(pattern: &str) -> Result<GlobMatcher, globset::Error> {
-    system_glob(pattern, System::Linux)
-}
+    fn add(&mut self, names: &'k [String], entry: &'k T) {
+        for name in names {
+            if name.contains('*') {
+                self.patterns.push((Pattern::new(name, self.caseless), entry));
+            } else {
+                self.whole.entry(folded(name, self.caseless)).or_insert(entry);
+            }
+        }
+    }
 
-fn system_glob(pattern: &str, system: System) -> Result<GlobMatcher, globset::Error> {
-    let escaped: String = pattern
-        .chars()
-        .flat_map(|c| match c {
-            '*' => vec!['*'],
-            '[' | ']' | '{' | '}' | '?' | '!' | '\\' => vec!['\\', c],
-            other => vec![other],
-        })
-        .collect();
-    GlobBuilder::new(&escaped)
-        .literal_separator(false)
-        .backslash_escape(true)
-        .case_insensitive(system != System::Linux)
-        .build()
-        .map(|g| g.compile_matcher())
+    fn find(&self, name: &str) -> Option<&'k T> {
+        let name = folded(name, self.caseless);
+        let whole = self.whole.get(&name).copied();
+        whole.or_else(|| self.patterns.iter().find(|(p, _)| p.is_match_folded(&name)).map(|(_, e)| *e))
+    }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
 
+use doorward_model::{OsFamily, Snapshot};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A version of Windows NT: 4.0; 5.0 is 2000, 5.1 XP, 5.2 Server 2003, 6.0 Vista and Server 2008, 6.1 7 and 2008 R2,
@@ -69,6 +70,20 @@ impl NtVersion {
     /// The last version that is still meant by this one.
     fn last(self) -> Self {
         if self.build == 0 { Self { build: u32::MAX, ..self } } else { self }
+    }
+}
+
+impl System {
+    /// The system of a snapshot's host. A Windows whose version or build could not be told is taken for the newest.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        if snapshot.host.family == OsFamily::Linux {
+            return Self::Linux;
+        }
+        let mut numbers = snapshot.host.version.split('.').map_while(|part| part.parse::<u16>().ok());
+        let (major, minor) = (numbers.next().unwrap_or(10), numbers.next().unwrap_or(0));
+        let unknown = if major >= 10 { u32::MAX } else { 0 };
+        let build = snapshot.windows.as_ref().and_then(|windows| windows.build).unwrap_or(unknown);
+        Self::Windows(NtVersion { build, ..NtVersion::new(major, minor) })
     }
 }
 

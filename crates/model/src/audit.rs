@@ -14,6 +14,9 @@ pub struct Audit {
     pub doors: Vec<Door>,
     /// Its services, worst first.
     pub services: Vec<AuditService>,
+    /// Settings that let in more than they should, worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// What could not be seen.
     pub unseen: Vec<Unseen>,
 }
@@ -27,6 +30,9 @@ pub struct AuditHost {
     pub os: String,
     /// Its version.
     pub version: String,
+    /// What was audited, when it is not the host that Doorward runs on: a tree, a disk, hives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// What the host is for: `nginx`, `php-fpm`, `iis-10`; empty when it is no web server.
     pub roles: Vec<String>,
 }
@@ -40,6 +46,9 @@ pub struct Door {
     pub address: String,
     /// Port, where the protocol has one.
     pub port: Option<u16>,
+    /// What is offered behind another's port: the pipe (`winreg`), the share (`C$`), the protocol of the RPC interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Interface that it is bound to, if to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
@@ -164,12 +173,55 @@ pub struct AuditService {
     /// Every edge behind `requires` and `required_by`, with its evidence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
+    /// What the registry says of it, for a service of Windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<AuditWindows>,
+}
+
+/// What the registry says of a service of Windows, in its own numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditWindows {
+    /// `Start`: 0 boot, 1 system, 2 automatic, 3 manual, 4 disabled.
+    pub start: u32,
+    /// `Type`, a bit field ([`crate::WindowsService::kind`]).
+    #[serde(rename = "type")]
+    pub kind: u32,
+    /// `ImagePath` as it is written.
+    pub image_path: Option<String>,
+    /// Account that it logs on as.
+    pub account: Option<String>,
+    /// Number of events that start it.
+    #[serde(default)]
+    pub triggers: u32,
+}
+
+/// A setting that lets in more than it should.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// [`Verdict::Dangerous`] where the service behind it can be reached, [`Verdict::Unneeded`] otherwise.
+    pub verdict: Verdict,
+    /// The knowledge's name for it: `indexing-whole-volume`.
+    pub id: String,
+    /// What is wrong, in few words.
+    pub text: String,
+    /// Service that the setting is of, when it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Where it is set: a registry key and value, a file.
+    pub place: String,
+    /// The value found. Hostile text.
+    pub value: String,
+    /// What to set instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 impl AuditService {
     /// Whether it runs now or comes up at the next boot: only then is there something to shut.
     pub fn lives(&self) -> bool {
-        matches!(self.state, State::Running | State::Changing | State::Failed) || self.start.at_boot()
+        matches!(self.state, State::Running | State::Changing | State::Failed)
+            || self.start.at_boot()
+            || (self.start == Start::Manual && self.windows.as_ref().is_some_and(|w| w.triggers > 0))
     }
 }
 

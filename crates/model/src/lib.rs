@@ -24,7 +24,10 @@ mod web;
 mod windows;
 
 pub use application::Application;
-pub use audit::{Audit, AuditHost, AuditService, Door, Evidence, EvidenceKind, Exposure, Link, Verdict};
+pub use audit::{
+    Audit, AuditHost, AuditService, AuditWindows, Door, Evidence, EvidenceKind, Exposure, Finding, Link,
+    Verdict,
+};
 pub use connection::{Connection, Transport};
 pub use container::{Container, PublishedPort};
 pub use host::{AdminPath, Host, Init, Interface, OsFamily, Source};

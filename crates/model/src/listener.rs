@@ -77,6 +77,8 @@ pub enum Protocol {
     Pipe,
     /// An RPC interface behind the endpoint mapper.
     Rpc,
+    /// A share over SMB.
+    Share,
 }
 
 impl Protocol {
@@ -91,6 +93,7 @@ impl Protocol {
             Self::Packet => "packet",
             Self::Pipe => "pipe",
             Self::Rpc => "rpc",
+            Self::Share => "share",
         }
     }
 

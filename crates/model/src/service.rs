@@ -60,6 +60,14 @@ pub struct Service {
     pub windows: Option<WindowsService>,
 }
 
+impl Service {
+    /// Whether nobody's hand is needed for it to come up: at boot, or, on Windows, by an event.
+    pub fn comes_up(&self) -> bool {
+        let by_event = self.windows.as_ref().is_some_and(|w| w.triggers > 0);
+        self.start.at_boot() || (self.start == Start::Manual && by_event)
+    }
+}
+
 /// Who starts and stops a service.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,

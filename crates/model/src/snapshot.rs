@@ -2,8 +2,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AdminPath, Application, Connection, Container, Host, Listener, LocalSocket, Packages, SCHEMA_VERSION,
-    Service, Source, Unseen, WebConfig, WindowsFacts,
+    AdminPath, Application, Connection, Container, Host, Listener, LocalSocket, OsFamily, Packages,
+    SCHEMA_VERSION, Service, Source, Unseen, WebConfig, WindowsFacts,
 };
 
 /// All facts of a host, collected at one time.
@@ -77,6 +77,9 @@ pub enum PacketFilter {
         /// What `nft -j list ruleset` prints.
         ruleset: serde_json::Value,
     },
+    /// Windows Firewall: [`WindowsFacts::firewall`].
+    #[serde(rename = "windows-firewall")]
+    WindowsFirewall,
 }
 
 impl Default for Snapshot {
@@ -126,11 +129,15 @@ impl Snapshot {
         self.unseen.dedup();
     }
 
-    /// The service of that name or alias.
+    /// The service of that name or alias; on Windows, whose names have no case, of that name in any case.
     pub fn service(&self, name: &str) -> Option<&Service> {
+        let is = |own: &str| match self.host.family {
+            OsFamily::Linux => own == name,
+            OsFamily::Windows => own.eq_ignore_ascii_case(name),
+        };
         self.services
             .iter()
-            .find(|s| s.name == name)
-            .or_else(|| self.services.iter().find(|s| s.aliases.iter().any(|a| a == name)))
+            .find(|s| is(&s.name))
+            .or_else(|| self.services.iter().find(|s| s.aliases.iter().any(|a| is(a))))
     }
 }

@@ -104,6 +104,9 @@ pub struct WindowsFacts {
     /// Shares that the Server service offers, sorted.
     #[serde(default)]
     pub shares: Vec<WindowsShare>,
+    /// Services whose doors the configuration names in full, sorted: what is not among the listeners does not open.
+    #[serde(default)]
+    pub doors_known: Vec<String>,
     /// Windows Firewall, from Windows XP on, when its settings could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firewall: Option<WindowsFirewall>,

@@ -8,7 +8,7 @@ use doorward_model::{Link, MemoryMethod};
 use crate::markdown::cell;
 use crate::table::wrap;
 use crate::text::{bold, coloured};
-use crate::view::{bytes, reached_by, start_word, state_word};
+use crate::view::{bytes, reached_by, start_of, state_word};
 use crate::{TextStyle, escape};
 
 /// Linux has 41 (6.x); one that has more than this of them is root in all but name.
@@ -47,7 +47,11 @@ fn paragraphs(card: &Card) -> Vec<(&'static str, Vec<String>)> {
         card.doors
             .iter()
             .map(|d| {
-                let port = d.port.map_or_else(String::new, |p| format!("/{p}"));
+                let port = match (d.port, &d.name) {
+                    (Some(port), _) => format!("/{port}"),
+                    (None, Some(name)) => format!(" {name}"),
+                    (None, None) => String::new(),
+                };
                 let limits = if d.limited_to.is_empty() {
                     String::new()
                 } else {
@@ -105,7 +109,7 @@ fn paragraphs(card: &Card) -> Vec<(&'static str, Vec<String>)> {
 fn runs(card: &Card) -> Vec<String> {
     let r = &card.runs;
     let mut first =
-        vec![state_word(card.service.state).to_owned(), format!("start {}", start_word(card.service.start))];
+        vec![state_word(card.service.state).to_owned(), format!("start {}", start_of(&card.service))];
     first.extend(r.executable.clone());
     if r.processes > 0 {
         first.push(format!("{} process{}", r.processes, if r.processes == 1 { "" } else { "es" }));

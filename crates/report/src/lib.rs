@@ -48,9 +48,17 @@ pub fn json(audit: &Audit) -> String {
     to_json(audit)
 }
 
-/// The audit as SARIF 2.1.0: one result for each door and service that is no part of the site.
-pub fn sarif(audit: &Audit, version: &str) -> String {
-    to_json(&sarif::log(audit, version))
+/// The audit as JSON on a single line, for many in one stream.
+pub fn json_line(audit: &Audit) -> String {
+    let mut text =
+        serde_json::to_string(audit).unwrap_or_else(|e| format!("{{\"error\": {:?}}}", e.to_string()));
+    text.push('\n');
+    text
+}
+
+/// Audits as SARIF 2.1.0: a run each, with one result for each door, service and setting that is no part of the site.
+pub fn sarif(audits: &[Audit], version: &str) -> String {
+    to_json(&sarif::log(audits, version))
 }
 
 /// Cards for people.

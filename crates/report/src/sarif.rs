@@ -1,6 +1,6 @@
 //! The audit as SARIF 2.1.0, for those who gather findings of many tools.
 
-use doorward_model::{Audit, AuditService, Door, Exposure, Verdict};
+use doorward_model::{Audit, AuditService, Door, Exposure, Finding, Verdict};
 use serde_json::{Value, json};
 
 use crate::escape;
@@ -9,15 +9,26 @@ const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// The rules that results refer to: id, short text, level.
-const RULES: [(&str, &str, &str); 5] = [
+const RULES: [(&str, &str, &str); 7] = [
     ("dangerous-door", "A door that nothing needs, known to be dangerous", "error"),
     ("unneeded-door", "A door that nothing needs", "warning"),
     ("unknown-door", "A door of which too little could be seen", "warning"),
     ("unneeded-service", "A service that runs although nothing needs it", "note"),
     ("unknown-service", "A service of which too little could be seen", "note"),
+    (
+        "dangerous-setting",
+        "A setting that lets in more than it should, of a service that can be reached",
+        "error",
+    ),
+    ("open-setting", "A setting that would let in more than it should", "warning"),
 ];
 
-pub(crate) fn log(audit: &Audit, version: &str) -> Value {
+pub(crate) fn log(audits: &[Audit], version: &str) -> Value {
+    let runs: Vec<Value> = audits.iter().map(|audit| run(audit, version)).collect();
+    json!({"$schema": SCHEMA, "version": "2.1.0", "runs": runs})
+}
+
+fn run(audit: &Audit, version: &str) -> Value {
     let rules: Vec<Value> = RULES
         .iter()
         .map(|(id, text, level)| {
@@ -30,27 +41,24 @@ pub(crate) fn log(audit: &Audit, version: &str) -> Value {
         .collect();
     let doors = audit.doors.iter().filter_map(door_result);
     let services = audit.services.iter().filter_map(|s| service_result(audit, s));
+    let findings = audit.findings.iter().map(finding_result);
     let notifications: Vec<Value> = audit
         .unseen
         .iter()
         .map(|u| json!({"level": "warning", "message": {"text": escape(&format!("not seen: {}: {}", u.what, u.why))}}))
         .collect();
     json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "doorward",
-                "version": version,
-                "informationUri": "https://github.com/doorward/doorward",
-                "rules": rules,
-            }},
-            "invocations": [{
-                "executionSuccessful": true,
-                "toolExecutionNotifications": notifications,
-            }],
-            "results": doors.chain(services).collect::<Vec<_>>(),
+        "tool": {"driver": {
+            "name": "doorward",
+            "version": version,
+            "informationUri": "https://github.com/doorward/doorward",
+            "rules": rules,
+        }},
+        "invocations": [{
+            "executionSuccessful": true,
+            "toolExecutionNotifications": notifications,
         }],
+        "results": doors.chain(services).chain(findings).collect::<Vec<_>>(),
     })
 }
 
@@ -81,6 +89,13 @@ fn service_result(audit: &Audit, service: &AuditService) -> Option<Value> {
     };
     let why: Vec<&str> = service.evidence.iter().map(|e| e.detail.as_str()).collect();
     Some(result(rule, &format!("{}: {}", service.name, why.join("; ")), &service.name, &service.name))
+}
+
+fn finding_result(finding: &Finding) -> Value {
+    let rule = if finding.verdict == Verdict::Dangerous { 5 } else { 6 };
+    let text = format!("{} ({} is {})", finding.text, finding.place, finding.value);
+    let service = finding.service.as_deref().unwrap_or("the host");
+    result(rule, &text, service, &format!("{} {}", finding.id, finding.place))
 }
 
 fn result(rule: usize, text: &str, service: &str, fingerprint: &str) -> Value {

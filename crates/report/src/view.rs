@@ -1,7 +1,7 @@
 //! What is shown of an audit, and in what order: the one source of the text and Markdown forms.
 
 use doorward_model::{
-    Audit, AuditService, Basis, Door, EvidenceKind, Exposure, Start, State, Unseen, Verdict,
+    Audit, AuditService, Basis, Door, EvidenceKind, Exposure, Finding, Start, State, Unseen, Verdict,
 };
 
 use crate::escape;
@@ -57,25 +57,19 @@ impl View {
         let name = if audit.host.name.is_empty() { "this host" } else { &audit.host.name };
         let os = if audit.host.os.is_empty() { "unknown system" } else { &audit.host.os };
         let mut sections = vec![
-            Section {
-                title: "The site's own doors (HTTP)".to_owned(),
-                columns: DOOR_COLUMNS.to_vec(),
-                rows: door_rows(&http),
-                empty: "none found",
-            },
-            Section {
-                title: "Other doors".to_owned(),
-                columns: DOOR_COLUMNS.to_vec(),
-                rows: door_rows(&others),
-                empty: "none",
-            },
+            door_section("The site's own doors (HTTP)", &http, "none found"),
+            door_section("Other doors", &others, "none"),
             Section {
                 title: "Services without a door that run, or start at boot, unneeded".to_owned(),
                 columns: vec!["SERVICE", "STATE", "START", "MEMORY", "PACKAGE", "VERDICT", "WHY"],
                 rows: doorless.iter().map(|s| service_row(audit, s)).collect(),
                 empty: "none",
-            },
+            }
+            .without_empty_columns(),
         ];
+        if !audit.findings.is_empty() {
+            sections.push(findings_section(&audit.findings));
+        }
         sections.push(Section {
             title: "Not seen".to_owned(),
             columns: vec!["WHAT", "WHY", "WHAT WOULD SHOW IT"],
@@ -129,6 +123,8 @@ fn plural(n: usize, what: &str) -> String {
 struct Merged<'a> {
     door: &'a Door,
     address: String,
+    /// What is offered behind another's port, for all of them.
+    names: Vec<&'a str>,
 }
 
 /// Joins the IPv4 and IPv6 doors, and the transports, of one service that differ in nothing that matters to a reader.
@@ -145,7 +141,14 @@ fn merged<'a>(doors: &[&'a Door]) -> Vec<Merged<'a>> {
                 && d.namespace == door.namespace
                 && d.interface == door.interface
         });
+        let names = door.name.as_deref();
+        if let (Some(row), Some(name)) = (&twin, names)
+            && row.names.contains(&name)
+        {
+            continue;
+        }
         match twin {
+            Some(row) if names.is_some() => row.names.extend(names),
             Some(row) if is_wildcard(&row.address) && is_wildcard(&door.address) => {
                 "*".clone_into(&mut row.address);
             }
@@ -154,7 +157,10 @@ fn merged<'a>(doors: &[&'a Door]) -> Vec<Merged<'a>> {
                 row.address.push_str(&door.address);
             }
             Some(_) => {}
-            None => rows.push(Merged { door, address: door.address.clone() }),
+            None => {
+                let names = names.into_iter().collect();
+                rows.push(Merged { door, address: door.address.clone(), names });
+            }
         }
     }
     rows
@@ -164,13 +170,38 @@ fn is_wildcard(address: &str) -> bool {
     matches!(address, "*" | "0.0.0.0" | "::")
 }
 
-fn door_rows(doors: &[&Door]) -> Vec<Row> {
-    merged(doors).into_iter().map(|m| door_row(&m)).collect()
+/// The title says once what holds of all doors.
+fn door_section(title: &str, doors: &[&Door], empty: &'static str) -> Section {
+    let is_configured = !doors.is_empty() && doors.iter().all(|d| d.basis != Basis::Observed);
+    let title = if is_configured { format!("{title}: configured, not observed") } else { title.to_owned() };
+    let rows = merged(doors).into_iter().map(|m| door_row(&m, is_configured)).collect();
+    Section { title, columns: DOOR_COLUMNS.to_vec(), rows, empty }.without_empty_columns()
 }
 
-fn door_row(merged: &Merged<'_>) -> Row {
+impl Section {
+    /// Leaves out the columns of what nothing is known of.
+    fn without_empty_columns(mut self) -> Self {
+        for column in ["STATE", "MEMORY", "PACKAGE"] {
+            let Some(at) = self.columns.iter().position(|c| *c == column) else { continue };
+            let is_empty = |row: &Row| matches!(row.cells[at].as_str(), "-" | "unknown");
+            if !self.rows.is_empty() && self.rows.iter().all(is_empty) {
+                self.columns.remove(at);
+                for row in &mut self.rows {
+                    row.cells.remove(at);
+                }
+            }
+        }
+        self
+    }
+}
+
+fn door_row(merged: &Merged<'_>, all_are_configured: bool) -> Row {
     let d = merged.door;
-    let port = d.port.map_or_else(String::new, |p| format!("/{p}"));
+    let port = match d.port {
+        Some(port) => format!("/{port}"),
+        None if merged.names.is_empty() => String::new(),
+        None => format!(" {}", merged.names.join(", ")),
+    };
     let address = match &d.interface {
         Some(interface) => format!("{}%{interface}", merged.address),
         None => merged.address.clone(),
@@ -181,7 +212,7 @@ fn door_row(merged: &Merged<'_>) -> Row {
         doorward_model::Namespace::Other { id, .. } => format!(" (in namespace {id})"),
     };
     let mut why = d.reasons.first().cloned().unwrap_or_default();
-    if d.basis != Basis::Observed {
+    if d.basis != Basis::Observed && !all_are_configured {
         why = format!("configured, not observed: {why}");
     }
     Row {
@@ -265,7 +296,7 @@ fn service_row(audit: &Audit, s: &AuditService) -> Row {
         cells: [
             name,
             state_word(s.state).to_owned(),
-            start_word(s.start).to_owned(),
+            start_of(s),
             s.memory_bytes.map_or_else(|| "-".to_owned(), bytes),
             s.package.clone().unwrap_or_else(|| "-".to_owned()),
             s.verdict.as_str().to_owned(),
@@ -274,6 +305,20 @@ fn service_row(audit: &Audit, s: &AuditService) -> Row {
         .iter()
         .map(|c| escape(c).into_owned())
         .collect(),
+    }
+}
+
+fn findings_section(findings: &[Finding]) -> Section {
+    let row = |f: &Finding| {
+        let remedy = f.remedy.as_deref().unwrap_or("-");
+        let cells = [f.text.as_str(), &f.value, f.service.as_deref().unwrap_or("-"), remedy, &f.place];
+        Row { verdict: Some(f.verdict), cells: cells.iter().map(|c| escape(c).into_owned()).collect() }
+    };
+    Section {
+        title: "Settings that let in more than they should".to_owned(),
+        columns: vec!["WHAT", "VALUE", "SERVICE", "INSTEAD", "PLACE"],
+        rows: findings.iter().map(row).collect(),
+        empty: "none",
     }
 }
 
@@ -294,8 +339,22 @@ pub(crate) fn state_word(state: State) -> &'static str {
     }
 }
 
+/// How a service starts, in its manager's own words.
+pub(crate) fn start_of(service: &AuditService) -> String {
+    let Some(windows) = &service.windows else { return start_word(service.start).to_owned() };
+    let word = match windows.start {
+        0 => "boot",
+        1 => "system",
+        2 => "automatic",
+        3 => "manual",
+        4 => "disabled",
+        other => return format!("unknown ({other})"),
+    };
+    if windows.triggers > 0 { format!("{word}, by event") } else { word.to_owned() }
+}
+
 /// A start type in one word.
-pub(crate) fn start_word(start: Start) -> &'static str {
+fn start_word(start: Start) -> &'static str {
     match start {
         Start::Enabled => "enabled",
         Start::Disabled => "disabled",

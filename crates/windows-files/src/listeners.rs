@@ -12,6 +12,15 @@ use crate::registry::{Node, Registry};
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const ANY6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
+/// What the configuration says of doors.
+#[derive(Debug, Default)]
+pub(crate) struct Configured {
+    /// Doors that it names, sorted.
+    pub(crate) listeners: Vec<Listener>,
+    /// Services of which it names all doors, sorted.
+    pub(crate) known: Vec<String>,
+}
+
 /// All that the configuration names.
 pub(crate) fn collect(
     registry: Registry<'_>,
@@ -19,9 +28,14 @@ pub(crate) fn collect(
     host: &Host,
     services: &[Service],
     iis: Option<&Iis>,
-) -> Vec<Listener> {
+) -> Configured {
     let set = set.clone().about(Subject::Listeners);
-    let mut doors = Doors { alive: Alive::new(services), is_nt4: host.version == "4.0", all: Vec::new() };
+    let mut doors = Doors {
+        alive: Alive::new(services),
+        is_nt4: host.version == "4.0",
+        all: Vec::new(),
+        known: Vec::new(),
+    };
     terminal_services(registry, &set, &mut doors);
     server(&set, host, &mut doors);
     rpc(&set, &mut doors);
@@ -32,7 +46,9 @@ pub(crate) fn collect(
     }
     doors.all.sort();
     doors.all.dedup();
-    doors.all
+    doors.known.sort();
+    doors.known.dedup();
+    Configured { listeners: doors.all, known: doors.known }
 }
 
 /// Services that come up: at boot, by an event, or because one of these needs them.
@@ -76,9 +92,15 @@ struct Doors<'a> {
     alive: Alive<'a>,
     is_nt4: bool,
     all: Vec<Listener>,
+    known: Vec<String>,
 }
 
 impl Doors<'_> {
+    /// Notes that all doors of a service are named, or that it opens none.
+    fn all_of(&mut self, name: &str) {
+        self.known.extend(self.alive.by_name.get(&name.to_lowercase()).map(|service| service.name.clone()));
+    }
+
     fn tcp(&mut self, service: &str, address: IpAddr, port: u16, place: &str) {
         self.door(Protocol::Tcp, service, address, port, place);
     }
@@ -93,6 +115,7 @@ fn terminal_services(registry: Registry<'_>, set: &Node<'_>, doors: &mut Doors<'
     let policy = registry.software(r"Policies\Microsoft\Windows NT\Terminal Services", Subject::Listeners);
     let policy = policy.and_then(|key| key.number("fDenyTSConnections"));
     let Some(key) = set.child(r"Control\Terminal Server") else { return };
+    doors.all_of("TermService");
     // Windows 2000 has no such value: there the service itself is the switch.
     let denied = policy.or_else(|| key.number("fDenyTSConnections"));
     let service = match denied {
@@ -114,6 +137,7 @@ fn terminal_services(registry: Registry<'_>, set: &Node<'_>, doors: &mut Doors<'
 fn server(set: &Node<'_>, host: &Host, doors: &mut Doors<'_>) {
     let Some(service) = doors.alive.up("LanmanServer").map(str::to_owned) else { return };
     let Some(key) = set.child(r"Services\LanmanServer") else { return };
+    doors.all_of("LanmanServer");
     let netbt = set.child(r"Services\NetBT\Parameters");
     let direct = netbt.as_ref().and_then(|key| key.number("SMBDeviceEnabled")) != Some(0);
     if direct && !doors.is_nt4 {
@@ -154,6 +178,9 @@ fn rpc(set: &Node<'_>, doors: &mut Doors<'_>) {
 fn winrm(registry: Registry<'_>, doors: &mut Doors<'_>) {
     let Some(service) = doors.alive.up("WinRM").map(str::to_owned) else { return };
     let key = registry.software(r"Microsoft\Windows\CurrentVersion\WSMAN\Listener", Subject::Listeners);
+    if key.is_some() {
+        doors.all_of("WinRM");
+    }
     for listener in key.iter().flat_map(super::registry::Node::children).take(1000) {
         let name = listener.name();
         let (address, transport) = name.rsplit_once('+').unwrap_or((&name, ""));
@@ -214,14 +241,14 @@ fn ports(tcp: &Node<'_>) -> Vec<(u16, String)> {
 
 /// Sites of IIS that start with their service.
 fn sites(iis: &Iis, doors: &mut Doors<'_>) {
+    let kinds = [IisSiteKind::Web, IisSiteKind::Ftp, IisSiteKind::Smtp, IisSiteKind::Nntp];
+    for kind in kinds.into_iter().filter(|kind| iis.complete && iis.sites.iter().any(|s| s.kind == *kind)) {
+        for name in services_of(kind) {
+            doors.all_of(name);
+        }
+    }
     for site in iis.sites.iter().filter(|site| site.starts) {
-        let names: &[&str] = match site.kind {
-            IisSiteKind::Web => &["W3SVC"],
-            IisSiteKind::Ftp => &["FTPSVC", "MSFTPSVC"],
-            IisSiteKind::Smtp => &["SMTPSVC"],
-            IisSiteKind::Nntp => &["NntpSvc"],
-            IisSiteKind::Other => continue,
-        };
+        let names = services_of(site.kind);
         for binding in &site.bindings {
             let Some(port) = binding.port else { continue };
             let names = if binding.protocol == "net.tcp" { &["NetTcpActivator"] } else { names };
@@ -231,5 +258,16 @@ fn sites(iis: &Iis, doors: &mut Doors<'_>) {
             let address = binding.address.parse().unwrap_or(ANY);
             doors.tcp(&service, address, port, &site.place);
         }
+    }
+}
+
+/// Services that serve sites of a kind.
+fn services_of(kind: IisSiteKind) -> &'static [&'static str] {
+    match kind {
+        IisSiteKind::Web => &["W3SVC"],
+        IisSiteKind::Ftp => &["FTPSVC", "MSFTPSVC"],
+        IisSiteKind::Smtp => &["SMTPSVC"],
+        IisSiteKind::Nntp => &["NntpSvc"],
+        IisSiteKind::Other => &[],
     }
 }

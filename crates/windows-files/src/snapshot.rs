@@ -3,7 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use doorward_hive::State;
-use doorward_model::{PacketFilter, Snapshot, Source, Subject, Unseen, WindowsFacts, WindowsHive};
+use doorward_model::{
+    AccessSetting, Host, PacketFilter, Snapshot, Source, Subject, Unseen, WindowsFacts, WindowsHive,
+};
 
 use crate::registry::{Registry, Sink};
 use crate::{Disk, HiveKind, firewall, host, iis, listeners, products, services, settings, shares, version};
@@ -21,10 +23,12 @@ pub fn collect(disk: &Disk) -> Snapshot {
     let installed = products::collect(registry);
     products::attach(&mut found.services, &installed.products);
     let iis = iis::collect(registry, disk, &version, &found.services);
-    let listeners = set.map(|set| listeners::collect(registry, set, &host, &found.services, iis.as_ref()));
+    let doors = set.map(|set| listeners::collect(registry, set, &host, &found.services, iis.as_ref()));
+    let doors = doors.unwrap_or_default();
     let firewall = set.and_then(|set| firewall::collect(registry, set, &variables));
     let packages = products::packages(&installed);
-    let has_firewall = firewall.is_some();
+    let settings = settings::collect(registry, set);
+    let filter = filter(&host, firewall.is_some(), &settings);
     let windows = WindowsFacts {
         hives: hives(disk),
         control_set: set.map(crate::registry::Node::name),
@@ -39,23 +43,24 @@ pub fn collect(disk: &Disk) -> Snapshot {
         hotfixes: installed.hotfixes,
         iis,
         shares: set.map(shares::collect).unwrap_or_default(),
+        doors_known: doors.known,
         firewall,
-        settings: settings::collect(registry, set),
+        settings,
     };
     let mut unseen = disk.unseen.clone();
     unseen.extend(sink.into_unseen());
     unseen.extend(damages(disk));
     unseen.extend(missing(disk));
-    unseen.extend(not_running(has_firewall));
+    unseen.extend(not_running(&filter));
     let mut snapshot = Snapshot {
         collector: env!("CARGO_PKG_VERSION").to_owned(),
         collected_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         source: Source::Tree { path: disk.path.clone() },
         host,
         services: found.services,
-        listeners: listeners.unwrap_or_default(),
+        listeners: doors.listeners,
         packages,
-        filter: PacketFilter::Unknown,
+        filter,
         windows: Some(windows),
         unseen,
         ..Snapshot::default()
@@ -117,19 +122,31 @@ fn missing(disk: &Disk) -> Vec<Unseen> {
         .collect()
 }
 
+/// Windows Firewall came with Windows XP. Before it, and beside it, `IPsec` policies and TCP/IP filtering filter.
+fn filter(host: &Host, has_firewall: bool, settings: &[AccessSetting]) -> PacketFilter {
+    let is_old = matches!(host.version.as_str(), "4.0" | "5.0");
+    let filters = |s: &AccessSetting| {
+        (s.topic == "IPsec" && s.name == "ActivePolicy")
+            || (s.name == "EnableSecurityFilters" && s.value != "0")
+    };
+    match (has_firewall, is_old) {
+        (true, _) => PacketFilter::WindowsFirewall,
+        (false, true) if !settings.iter().any(filters) => PacketFilter::None,
+        _ => PacketFilter::Unknown,
+    }
+}
+
 /// What a disk cannot tell, whatever lies on it.
-fn not_running(has_firewall: bool) -> Vec<Unseen> {
+fn not_running(filter: &PacketFilter) -> Vec<Unseen> {
     let why = "a disk that does not run has none";
     let mut unseen = vec![
         Unseen::new(Subject::Connections, "connections between services", why)
             .with_remedy("audit the running host"),
     ];
-    if !has_firewall {
-        unseen.push(Unseen::new(
-            Subject::Filter,
-            "the packet filter",
-            "no settings of Windows Firewall were found",
-        ));
+    if *filter == PacketFilter::Unknown {
+        let why =
+            "no settings of Windows Firewall were found, or an older filter is on, which is not evaluated";
+        unseen.push(Unseen::new(Subject::Filter, "the packet filter", why));
     }
     unseen
 }

@@ -2,19 +2,19 @@
 
 use anyhow::bail;
 use doorward_assess::explain;
-use doorward_knowledge::{Index, Knowledge};
 
 use crate::args::{CardFormat, ExplainArgs};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::{output, source};
+use crate::{judge, output, source};
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let config = Config::load(&args.judge)?;
-    let knowledge = Knowledge::load(config.knowledge.as_deref())?;
-    let index = Index::new(&knowledge);
-    super::audit::check_roles(&index, &config.roles)?;
-    let snapshot = source::snapshot(&args.source, &knowledge)?;
+    if let Some(machines) = source::several(&args.source)? {
+        bail!("a card is of one machine, and --hive names {}: give the files of one", machines.len());
+    }
+    let (knowledge, snapshot) = source::read(&args.source, &config)?;
+    let index = judge::index(&knowledge, &snapshot, &config)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
     let cards = explain::cards(&assessment, &snapshot, &index, &args.what);
     if cards.is_empty() {

@@ -23,7 +23,7 @@ fn markdown() {
 
 #[test]
 fn sarif() {
-    insta::assert_snapshot!(doorward_report::sarif(&sample::audit(), "1.2.3"));
+    insta::assert_snapshot!(doorward_report::sarif(&[sample::audit()], "1.2.3"));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn json_is_what_its_schema_says() {
 fn sarif_is_what_its_schema_says() {
     let schema = sarif_schema();
     for audit in [sample::audit(), sample::clean()] {
-        validate(&schema, &doorward_report::sarif(&audit, "1.2.3"));
+        validate(&schema, &doorward_report::sarif(std::slice::from_ref(&audit), "1.2.3"));
     }
 }
 
@@ -110,7 +110,7 @@ proptest! {
         for line in text.lines().chain(markdown.lines()) {
             prop_assert!(matches!(escape(line), std::borrow::Cow::Borrowed(_)), "{line:?}");
         }
-        for json in [doorward_report::json(&audit), doorward_report::sarif(&audit, "1")] {
+        for json in [doorward_report::json(&audit), doorward_report::sarif(std::slice::from_ref(&audit), "1")] {
             prop_assert!(serde_json::from_str::<Value>(&json).is_ok());
             prop_assert!(!json.contains('\x1b') && !json.contains('\u{202e}'), "{json}");
         }

@@ -60,7 +60,7 @@ pub fn parse_rule(id: &str, text: &str) -> Result<FirewallRule, RuleError> {
             "App" => rule.application = Some(value.to_owned()),
             "Svc" => rule.service = Some(value.to_owned()).filter(|svc| svc != "*"),
             "Name" => value.clone_into(&mut rule.name),
-            "Desc" | "EmbedCtxt" | "Edge" | "Defer" | "TTK" | "TTK2_22" | "TTK2_27" | "TTK2_28" => {}
+            "Desc" | "EmbedCtxt" | "Edge" | "Defer" => {}
             _ => rule.conditions.push(field.to_owned()),
         }
     }

@@ -1,0 +1,57 @@
+//! From facts to what they are judged by, and from the judgement to the exit code.
+
+use doorward_knowledge::{Index, Knowledge, RoleEntry, System};
+use doorward_model::{Audit, Snapshot, Subject, Verdict};
+
+use crate::args::FailOn;
+use crate::config::Config;
+use crate::exit::Exit;
+
+/// The entries of the snapshot's system.
+pub(crate) fn index<'k>(
+    knowledge: &'k Knowledge,
+    snapshot: &Snapshot,
+    config: &Config,
+) -> anyhow::Result<Index<'k>> {
+    let index = Index::for_system(knowledge, System::of(snapshot));
+    check_roles(&config.roles, index.roles())?;
+    Ok(index)
+}
+
+/// Every role that the user names has to be one that is known.
+pub(crate) fn check_roles<'k>(
+    roles: &[String],
+    entries: impl Iterator<Item = &'k RoleEntry>,
+) -> anyhow::Result<()> {
+    if roles.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<&str> = entries.map(|r| r.id.as_str()).chain([doorward_assess::OTHER_SERVER]).collect();
+    match roles.iter().find(|r| !known.contains(&r.as_str())) {
+        Some(role) => anyhow::bail!("there is no role {role:?}; known are: {}", known.join(", ")),
+        None => Ok(()),
+    }
+}
+
+/// How an audit ends.
+pub(crate) fn exit(audit: &Audit, snapshot: &Snapshot, fail_on: Option<FailOn>) -> Exit {
+    let worst = match fail_on {
+        None => None,
+        Some(FailOn::Dangerous) => Some(Verdict::Dangerous),
+        Some(FailOn::Unneeded) => Some(Verdict::Unneeded),
+        Some(FailOn::Unknown) => Some(Verdict::Unknown),
+    };
+    let found = worst.is_some_and(|worst| {
+        audit.doors.iter().any(|d| d.verdict <= worst)
+            || audit.services.iter().any(|s| s.lives() && s.verdict <= worst)
+            || audit.findings.iter().any(|f| f.verdict <= worst)
+            || (worst == Verdict::Unknown && !audit.unseen.is_empty())
+    });
+    if found {
+        return Exit::Found;
+    }
+    let dark = |subject, nothing: bool| nothing && snapshot.unseen.iter().any(|u| u.subject == subject);
+    let incomplete = dark(Subject::Services, snapshot.services.is_empty())
+        || dark(Subject::Listeners, snapshot.listeners.is_empty());
+    if incomplete { Exit::Incomplete } else { Exit::Done }
+}

@@ -1,0 +1,66 @@
+//! Progress of what takes long, on standard error and only on a terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Shows how much of the watching is done.
+pub(crate) struct Watching {
+    bar: ProgressBar,
+}
+
+impl Watching {
+    /// A bar for a watch of that length.
+    pub(crate) fn new(whole: Duration) -> Self {
+        let bar = ProgressBar::new(whole.as_secs());
+        if let Ok(style) = ProgressStyle::with_template("watching connections [{bar:40}] {pos}/{len} s") {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+
+    /// Sets the time that has passed.
+    pub(crate) fn tick(&mut self, elapsed: Duration) {
+        self.bar.set_position(elapsed.as_secs());
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how many machines are done.
+pub(crate) struct Machines {
+    bar: ProgressBar,
+}
+
+impl Machines {
+    /// A bar for that many.
+    pub(crate) fn new(all: usize) -> Self {
+        let bar = ProgressBar::new(all as u64);
+        if let Ok(style) =
+            ProgressStyle::with_template("auditing [{bar:40}] {pos}/{len} machines, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+
+    /// One more is done.
+    pub(crate) fn one_more(&mut self) {
+        self.bar.inc(1);
+    }
+
+    /// A line on standard error, above the bar.
+    pub(crate) fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+}
+
+impl Drop for Machines {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
