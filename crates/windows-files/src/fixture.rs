@@ -31,3 +31,27 @@ pub(crate) fn descriptor(entries: &[(u8, u8, u32, &[u8])]) -> Vec<u8> {
     bytes.extend(owner);
     bytes
 }
+
+/// The value `V` of an account, with one part in it.
+pub(crate) fn user(part: usize, content: &[u8]) -> Vec<u8> {
+    let mut raw = vec![0; 17 * 12];
+    raw[part * 12 + 4..part * 12 + 8].copy_from_slice(&u32::try_from(content.len()).unwrap().to_le_bytes());
+    raw.extend(content);
+    raw
+}
+
+/// `userParameters` with these properties.
+pub(crate) fn user_parameters(properties: &[(&str, &[u8])]) -> Vec<u8> {
+    let half = |number: usize| u16::try_from(number).unwrap().to_le_bytes();
+    let mut raw = b" \0".repeat(48);
+    raw.extend(b"P\0");
+    raw.extend(half(properties.len()));
+    for (name, value) in properties {
+        raw.extend(half(2 * name.len()));
+        raw.extend(half(2 * value.len()));
+        raw.extend([1, 0]);
+        raw.extend(name.bytes().flat_map(|byte| [byte, 0]));
+        raw.extend(value.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()));
+    }
+    raw
+}

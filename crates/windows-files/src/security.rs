@@ -246,6 +246,12 @@ impl Sid {
         self.parts.last().copied().filter(|_| self.authority == 5 && self.parts.first() == Some(&21))
     }
 
+    /// Whether it is an account of this domain or machine.
+    pub fn is_of(&self, domain: &Self) -> bool {
+        let own = self.parts.split_last().map(|(_, own)| own);
+        self.authority == domain.authority && own == Some(&domain.parts[..])
+    }
+
     /// The SID in its usual notation.
     pub fn number(&self) -> String {
         self.parts.iter().fold(format!("S-1-{}", self.authority), |sid, part| format!("{sid}-{part}"))

@@ -11,9 +11,15 @@ use crate::security::{Rights, SecurityDescriptor};
 
 mod accounts;
 mod lists;
+mod sessions;
 mod table;
+mod users;
 
 use table::{Root, TABLE, Wanted};
+use users::Users;
+
+/// Most accounts, and members of a group, that are read.
+const LIMIT: usize = 10_000;
 
 /// All access settings that are set.
 pub(crate) fn collect(registry: Registry<'_>, set: Option<&Node<'_>>) -> Vec<AccessSetting> {
@@ -33,7 +39,12 @@ pub(crate) fn collect(registry: Registry<'_>, set: Option<&Node<'_>>) -> Vec<Acc
     if let Some(software) = &software {
         lists::of_software(software, &mut all);
     }
-    accounts::collect(registry, &mut all);
+    let domains = registry.root(HiveKind::Sam, Subject::Host).and_then(|root| root.child(r"SAM\Domains"));
+    if let Some(domains) = &domains {
+        let users = Users::of(domains);
+        accounts::collect(domains, &users, &mut all);
+        sessions::collect(domains, &users, &mut all);
+    }
     all.sort();
     all.dedup();
     all
