@@ -13,6 +13,7 @@ mod accounts;
 mod lists;
 mod sessions;
 mod table;
+mod user_rights;
 mod users;
 
 use table::{Root, TABLE, Wanted};
@@ -40,10 +41,13 @@ pub(crate) fn collect(registry: Registry<'_>, set: Option<&Node<'_>>) -> Vec<Acc
         lists::of_software(software, &mut all);
     }
     let domains = registry.root(HiveKind::Sam, Subject::Host).and_then(|root| root.child(r"SAM\Domains"));
+    let users = domains.as_ref().map(Users::of).unwrap_or_default();
     if let Some(domains) = &domains {
-        let users = Users::of(domains);
         accounts::collect(domains, &users, &mut all);
         sessions::collect(domains, &users, &mut all);
+    }
+    if let Some(security) = registry.root(HiveKind::Security, Subject::Host) {
+        user_rights::collect(&security, &users, &mut all);
     }
     all.sort();
     all.dedup();

@@ -1,7 +1,7 @@
 //! What the bits of an access mask allow, in words, for each kind of thing that has a descriptor.
 //!
-//! The bits are those of Microsoft's documentation: standard and generic rights in MS-DTYP 2.4.3, registry keys in
-//! MS-RRP 2.2.3, sessions in MS-TSTS 6.5 (`WINSTATION_QUERY` and the others; `Win32_TSAccount` explains them),
+//! The bits are those of Microsoft's documentation: standard and generic rights in MS-DTYP, registry keys in MS-RRP,
+//! sessions in MS-TSTS 6.5 (`WINSTATION_QUERY` and the others; `Win32_TSAccount` explains them),
 //! components in MS-COMA 2.2.2.21.1.1.
 
 /// Whose rights a mask speaks of.
