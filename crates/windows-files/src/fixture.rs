@@ -55,3 +55,26 @@ pub(crate) fn user_parameters(properties: &[(&str, &[u8])]) -> Vec<u8> {
     }
     raw
 }
+
+/// `ipsecData` of a list of filters: the name of each one's source, and its fixed part.
+pub(crate) fn ipsec_filters(filters: &[(&str, &[u8; 52])]) -> Vec<u8> {
+    let word = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+    let mut body = word(filters.len()).to_vec();
+    for (name, fixed) in filters {
+        body.extend(word(2 * name.len() + 2));
+        body.extend(name.bytes().chain([0]).flat_map(|byte| [byte, 0]));
+        body.extend([2, 0, 0, 0, 0, 0].repeat(2));
+        body.extend(*fixed);
+    }
+    let guid = [0xb5, 0x20, 0xdc, 0x80, 0xc8, 0x2e, 0xd1, 0x11, 0xa8, 0x9e, 0, 0xa0, 0x24, 0x8d, 0x30, 0x21];
+    [&guid[..], &word(body.len()), &body].concat()
+}
+
+/// `ipsecData` of a rule that asks for Kerberos on all interfaces.
+pub(crate) fn ipsec_rule(active: bool) -> Vec<u8> {
+    let guid = [0, 0xac, 0xbb, 0x11, 0x8d, 0x49, 0xd1, 0x11, 0x86, 0x39, 0, 0xa0, 0x24, 0x8d, 0x30, 0x21];
+    let head = [42, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0, 0, 0];
+    let interface = [0xfd, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0];
+    let tunnel = [0, 0, 0, 0, 0, 0, 0, 0, u8::from(active), 0, 0, 0, 2, 0, 0, 0, 0, 0, 0];
+    [&guid[..], &head, &interface, &tunnel].concat()
+}

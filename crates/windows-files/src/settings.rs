@@ -10,6 +10,7 @@ use crate::registry::{Node, Registry};
 use crate::security::{Rights, SecurityDescriptor};
 
 mod accounts;
+mod ipsec;
 mod lists;
 mod sessions;
 mod table;
@@ -39,6 +40,7 @@ pub(crate) fn collect(registry: Registry<'_>, set: Option<&Node<'_>>) -> Vec<Acc
     }
     if let Some(software) = &software {
         lists::of_software(software, &mut all);
+        ipsec::collect(software, &mut all);
     }
     let domains = registry.root(HiveKind::Sam, Subject::Host).and_then(|root| root.child(r"SAM\Domains"));
     let users = domains.as_ref().map(Users::of).unwrap_or_default();

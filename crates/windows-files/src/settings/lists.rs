@@ -34,15 +34,6 @@ pub(super) fn of_software(software: &Node<'_>, all: &mut Vec<AccessSetting>) {
             all.extend(descriptor("DCOM", name, &key, rights, meaning));
         }
     }
-    if let Some(key) = software.child(r"Policies\Microsoft\Windows\IPSec\Policy\Local") {
-        for policy in key.children().take(LIMIT) {
-            if policy.name().to_lowercase().starts_with("ipsecpolicy")
-                && let Some(name) = policy.text("ipsecName")
-            {
-                all.push(setting("IPsec", "policy", &policy, name, "an IPsec policy that is there"));
-            }
-        }
-    }
     if let Some(key) = software.child(r"Policies\SNMP\Parameters\ValidCommunities") {
         communities(&key, all);
     }

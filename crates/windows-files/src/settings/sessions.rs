@@ -15,6 +15,9 @@ use crate::registry::Node;
 const DESCRIPTORS: usize = 17;
 const DESCRIPTOR: usize = 12;
 
+/// Largest `V` that is looked at: lengths in it have 16 bits.
+const V_LIMIT: usize = 1 << 17;
+
 /// Parts of `V` that nobody has explained.
 const UNEXPLAINED: [usize; 2] = [5, 12];
 
@@ -38,6 +41,10 @@ pub(super) fn collect(domains: &Node<'_>, users: &Users, all: &mut Vec<AccessSet
     for account in accounts.children().take(LIMIT) {
         let Ok(number) = u32::from_str_radix(&account.name(), 16) else { continue };
         let Some(raw) = account.bytes("V") else { continue };
+        if raw.len() > V_LIMIT {
+            account.note(&format!(r"{}\V", account.place), format!("its {} bytes are too many", raw.len()));
+            continue;
+        }
         let name = users.by_number(number).map_or_else(|| number.to_string(), str::to_owned);
         match config(&raw) {
             Ok(Some(config)) => all.extend(config.settings(&name, &account)),
