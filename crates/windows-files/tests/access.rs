@@ -7,6 +7,7 @@ use common::{Made, software, system};
 use doorward_hive::Kind;
 use doorward_hive::testing::HiveBuilder;
 use doorward_model::{Snapshot, Subject};
+use doorward_windows_files::{Disk, collect};
 
 const STORE: &str = r"Policies\Microsoft\Windows\IPSec\Policy\Local";
 
@@ -130,6 +131,41 @@ fn machine(software: &HiveBuilder) -> Snapshot {
 fn value(snapshot: &Snapshot, topic: &str, name: &str) -> String {
     let windows = snapshot.windows.as_ref().unwrap();
     windows.setting(topic, name).unwrap_or_else(|| panic!("no setting {topic} {name}")).value.clone()
+}
+
+#[test]
+fn fixed_addresses_of_version_6_are_those_of_their_interface() {
+    let mut hive = system(5, "WEB", "ServerNT", &[]);
+    let set = "ControlSet001";
+    hive.key(&format!(r"{set}\Services\Tcpip\Parameters\Interfaces\{{6aafc9a9}}"))
+        .strings("IPAddress", &["192.0.2.10"])
+        .strings("SubnetMask", &["255.255.255.0"]);
+    hive.key(&format!(r"{set}\Control\Class\{{4D36E972-E325-11CE-BFC1-08002BE10318}}\0007"))
+        .string("NetCfgInstanceId", "{6AAFC9A9}")
+        .u32("NetLuidIndex", 6)
+        .u32("*IfType", 6);
+    let mut data = [0xff; 48];
+    data[16] = 64;
+    hive.key(&format!(r"{set}\Control\Nsi\{{eb004a01-9b1a-11d4-9123-0050047759bc}}\10"))
+        .value("000000060000060020010db8000000000000000000000001", Kind::Binary, &data)
+        .value("000000090000060020010db8000000000000000000000009", Kind::Binary, &[])
+        .value("0000000900000600", Kind::Binary, &[]);
+    let made = Made::new();
+    let file = made.file("SYSTEM", hive.build());
+    let snapshot = collect(&Disk::from_files(&[file]).unwrap());
+    let interfaces: Vec<_> =
+        snapshot.host.interfaces.iter().map(|i| (i.name.as_str(), i.addresses.join(" "))).collect();
+    let expected = [
+        ("0000000900000600", "2001:db8::9/128".to_owned()),
+        ("{6aafc9a9}", "192.0.2.10/24 2001:db8::1/64".to_owned()),
+    ];
+    assert_eq!(interfaces, expected);
+    assert!(
+        snapshot
+            .unseen
+            .iter()
+            .any(|u| u.subject == Subject::Host && u.what.ends_with(r"\10\0000000900000600"))
+    );
 }
 
 #[test]
