@@ -17,11 +17,7 @@ const TOPIC: &str = "User rights";
 
 /// Ways to log on: their bits, names, and what they mean. Batch and service logons come from the machine itself.
 const LOGONS: [(u32, &str, &str); 6] = [
-    (
-        0x001,
-        "SeInteractiveLogonRight",
-        "who may log on at the machine; up to Windows 2000 by terminal services too",
-    ),
+    (0x001, "SeInteractiveLogonRight", "who may log on at the machine"),
     (0x002, "SeNetworkLogonRight", "who may use this machine over the network"),
     (0x040, "SeDenyInteractiveLogonRight", "who may not log on at the machine"),
     (0x080, "SeDenyNetworkLogonRight", "who may not use this machine over the network"),
