@@ -133,6 +133,51 @@ fn value(snapshot: &Snapshot, topic: &str, name: &str) -> String {
     windows.setting(topic, name).unwrap_or_else(|| panic!("no setting {topic} {name}")).value.clone()
 }
 
+/// A descriptor whose entries give Everyone these masks; type 1 denies.
+fn descriptor(entries: &[(u8, u32)]) -> Vec<u8> {
+    let length = u8::try_from(8 + 20 * entries.len()).unwrap();
+    let mut raw = vec![1, 0, 4, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0];
+    raw.extend([2, 0, length, 0, u8::try_from(entries.len()).unwrap(), 0, 0, 0]);
+    for (kind, mask) in entries {
+        raw.extend([*kind, 0, 20, 0]);
+        raw.extend(mask.to_le_bytes());
+        raw.extend([1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
+    }
+    raw
+}
+
+#[test]
+fn connections_and_components_have_rights_in_words() {
+    let mut hive = system(5, "WEB", "ServerNT", &[]);
+    hive.key(r"ControlSet001\Control\Terminal Server\WinStations\RDP-Tcp").value(
+        "Security",
+        Kind::Binary,
+        &descriptor(&[(1, 0x10), (0, 0x121)]),
+    );
+    hive.key(r"ControlSet001\Control\SecurePipeServers\winreg").security(&descriptor(&[(0, 0x2_0009)]));
+    let mut software = policies(&[]);
+    software
+        .key(r"Microsoft\OLE")
+        .value("MachineLaunchRestriction", Kind::Binary, &descriptor(&[(0, 0x0b), (1, 0x15)]))
+        .value("MachineAccessRestriction", Kind::Binary, &descriptor(&[(0, 7)]));
+    let made = Made::new();
+    let files = [made.file("SYSTEM", hive.build()), made.file("SOFTWARE", software.build())];
+    let snapshot = collect(&Disk::from_files(&files).unwrap());
+    assert_eq!(
+        value(&snapshot, "Terminal Services", "Security"),
+        "Everyone: denied remote control; Everyone: query information, log on, connect"
+    );
+    assert_eq!(
+        value(&snapshot, "Remote Registry", "permissions"),
+        "Everyone: query values, list subkeys, read permissions"
+    );
+    assert_eq!(
+        value(&snapshot, "DCOM", "MachineLaunchRestriction"),
+        "Everyone: local launch, local activation; Everyone: denied remote launch, remote activation"
+    );
+    assert_eq!(value(&snapshot, "DCOM", "MachineAccessRestriction"), "Everyone: local access, remote access");
+}
+
 #[test]
 fn fixed_addresses_of_version_6_are_those_of_their_interface() {
     let mut hive = system(5, "WEB", "ServerNT", &[]);
@@ -230,4 +275,22 @@ fn filters_that_cannot_be_read_are_told() {
     hive.key(STORE).string("ActivePolicy", r"SOFTWARE\Local\ipsecPolicy{9}");
     let snapshot = machine(&hive);
     assert!(snapshot.unseen.iter().any(|u| u.subject == Subject::Filter && u.why.contains("ipsecPolicy{9}")));
+}
+
+#[test]
+fn the_policy_of_a_domain_stands_in_for_that_of_the_machine() {
+    let mut hive = policies(&[("1", smb())]);
+    hive.key(r"Policies\Microsoft\Windows\IPSec\GPTIPSECPolicy")
+        .string("DSIPSECPolicyPath", "LDAP://CN=ipsecPolicy{5},CN=IP Security,CN=System,DC=example,DC=org");
+    let told = |snapshot: &Snapshot| {
+        let settings = &snapshot.windows.as_ref().unwrap().settings;
+        let in_force = settings.iter().filter(|s| s.topic == "IPsec" && s.meaning.ends_with("in force"));
+        let in_force = in_force.filter(|s| s.name == "policy").map(|s| s.value.clone()).collect::<Vec<_>>();
+        (in_force, settings.iter().any(|s| s.topic == "IPsec" && s.name == "filter"))
+    };
+    let snapshot = machine(&hive);
+    assert_eq!(told(&snapshot), (vec![], false));
+    assert!(snapshot.unseen.iter().any(|u| u.subject == Subject::Filter && u.what.contains("the domain's")));
+    hive.key(r"Policies\Microsoft\Windows\IPSec\Policy\Cache\ipsecPolicy{5}").string("ipsecName", "Domain");
+    assert_eq!(told(&machine(&hive)), (vec!["Domain".into()], false));
 }
