@@ -9,6 +9,8 @@ use crate::registry::{Node, Registry};
 use crate::version::Version;
 use crate::{Disk, HiveKind};
 
+mod ipv6;
+
 /// Key of network connections: the class of network adapters.
 const CONNECTIONS: &str = r"Control\Network\{4D36E972-E325-11CE-BFC1-08002BE10318}";
 
@@ -112,17 +114,25 @@ fn network(set: &Node<'_>) -> (Vec<Interface>, Vec<IpAddr>) {
     }
     let mut resolvers: Vec<IpAddr> = Vec::new();
     let mut interfaces = Vec::new();
-    for (id, key) in keys {
-        for server in ["NameServer", "DhcpNameServer"].iter().filter_map(|name| key.text(name)) {
-            resolvers.extend(server.split([' ', ',']).filter_map(|ip| ip.parse::<IpAddr>().ok()));
-        }
-        let addresses = addresses(&key);
+    let mut ipv6 = ipv6::fixed(set);
+    let mut add = |id: String, addresses: Vec<String>| {
         if addresses.is_empty() {
-            continue;
+            return;
         }
         let connection = connections.as_ref().and_then(|all| all.child(&format!(r"{id}\Connection")));
         let name = connection.and_then(|key| key.text("Name")).unwrap_or(id);
         interfaces.push(Interface { name, index: 0, loopback: false, up: true, addresses });
+    };
+    for (id, key) in keys {
+        for server in ["NameServer", "DhcpNameServer"].iter().filter_map(|name| key.text(name)) {
+            resolvers.extend(server.split([' ', ',']).filter_map(|ip| ip.parse::<IpAddr>().ok()));
+        }
+        let mut addresses = addresses(&key);
+        addresses.extend(ipv6.remove(&id.to_uppercase()).unwrap_or_default());
+        add(id, addresses);
+    }
+    for (id, addresses) in ipv6 {
+        add(id, addresses);
     }
     if let Some(servers) = parameters.and_then(|key| key.text("NameServer")) {
         resolvers.extend(servers.split([' ', ',']).filter_map(|ip| ip.parse::<IpAddr>().ok()));

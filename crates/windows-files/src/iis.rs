@@ -11,6 +11,7 @@ use crate::registry::Registry;
 use crate::version::Version;
 use crate::xml::Element;
 
+mod addresses;
 mod application_host;
 mod metabase;
 

@@ -158,6 +158,7 @@ fn server(set: &Node<'_>, host: &Host, doors: &mut Doors<'_>) {
         .iter()
         .flat_map(|interface| &interface.addresses)
         .filter_map(|address| address.split('/').next()?.parse().ok())
+        .filter(IpAddr::is_ipv4) // NetBIOS has no other
         .collect();
     // Which interface is meant cannot be told when only some are off.
     let addresses = if addresses.is_empty() { vec![ANY] } else { addresses };

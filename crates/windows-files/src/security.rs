@@ -5,6 +5,10 @@
 
 use std::fmt;
 
+mod rights;
+
+pub use rights::Rights;
+
 /// Most sub-authorities that a SID has.
 const SUB_AUTHORITIES: usize = 15;
 
@@ -66,17 +70,6 @@ pub struct SecurityDescriptor {
     pub dacl: Option<Vec<Ace>>,
 }
 
-/// Whose rights a mask speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rights {
-    /// A registry key's.
-    Key,
-    /// A share's or file's.
-    File,
-    /// Others': shown as a number.
-    Other,
-}
-
 impl SecurityDescriptor {
     /// Reads a descriptor.
     pub fn parse(bytes: &[u8]) -> Result<Self, SecurityError> {
@@ -131,20 +124,6 @@ impl SecurityDescriptor {
         dacl.iter().any(|ace| {
             ace.kind == AceKind::Allow && matches!(ace.sid.name(), Some("Everyone" | "Anonymous" | "Guests"))
         })
-    }
-}
-
-impl Rights {
-    fn name(self, mask: u32) -> String {
-        let word = match (self, mask) {
-            (_, 0x1000_0000) | (Self::Key, 0xf_003f) | (Self::File, 0x1f_01ff) => "full control",
-            (_, 0x8000_0000) | (Self::Key, 0x2_0019) | (Self::File, 0x12_00a9 | 0x12_0089) => "read",
-            (Self::File, 0x13_01bf) => "change",
-            (Self::Key, 0x2_0006) => "write",
-            (Self::Key, 0x2_001f) => "read and write",
-            _ => return format!("rights {mask:#x}"),
-        };
-        word.to_owned()
     }
 }
 
@@ -265,6 +244,12 @@ impl Sid {
     /// The relative id in the domain, for accounts of one.
     pub fn relative(&self) -> Option<u32> {
         self.parts.last().copied().filter(|_| self.authority == 5 && self.parts.first() == Some(&21))
+    }
+
+    /// Whether it is an account of this domain or machine.
+    pub fn is_of(&self, domain: &Self) -> bool {
+        let own = self.parts.split_last().map(|(_, own)| own);
+        self.authority == domain.authority && own == Some(&domain.parts[..])
     }
 
     /// The SID in its usual notation.

@@ -10,10 +10,18 @@ use crate::registry::{Node, Registry};
 use crate::security::{Rights, SecurityDescriptor};
 
 mod accounts;
+mod ipsec;
 mod lists;
+mod sessions;
 mod table;
+mod user_rights;
+mod users;
 
 use table::{Root, TABLE, Wanted};
+use users::Users;
+
+/// Most accounts, and members of a group, that are read.
+const LIMIT: usize = 10_000;
 
 /// All access settings that are set.
 pub(crate) fn collect(registry: Registry<'_>, set: Option<&Node<'_>>) -> Vec<AccessSetting> {
@@ -32,8 +40,17 @@ pub(crate) fn collect(registry: Registry<'_>, set: Option<&Node<'_>>) -> Vec<Acc
     }
     if let Some(software) = &software {
         lists::of_software(software, &mut all);
+        ipsec::collect(software, &mut all);
     }
-    accounts::collect(registry, &mut all);
+    let domains = registry.root(HiveKind::Sam, Subject::Host).and_then(|root| root.child(r"SAM\Domains"));
+    let users = domains.as_ref().map(Users::of).unwrap_or_default();
+    if let Some(domains) = &domains {
+        accounts::collect(domains, &users, &mut all);
+        sessions::collect(domains, &users, &mut all);
+    }
+    if let Some(security) = registry.root(HiveKind::Security, Subject::Host) {
+        user_rights::collect(&security, &users, &mut all);
+    }
     all.sort();
     all.dedup();
     all

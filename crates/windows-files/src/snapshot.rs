@@ -109,6 +109,7 @@ fn missing(disk: &Disk) -> Vec<Unseen> {
         (HiveKind::System, Subject::Services, "services"),
         (HiveKind::Software, Subject::Packages, "installed programs, hotfixes and policies"),
         (HiveKind::Sam, Subject::Host, "members of groups"),
+        (HiveKind::Security, Subject::Host, "rights to log on"),
     ];
     needed
         .into_iter()

@@ -20,7 +20,8 @@ const METABASE: &str = r#"<?xml version="1.0"?>
 <IIsWebServer Location="/LM/W3SVC/10" ServerBindings=":81:" ServerComment="Off" ServerAutoStart="FALSE"/>
 <IIsFtpServer Location="/LM/MSFTPSVC/1" ServerBindings=":21:" AllowAnonymous="TRUE" ServerComment="Drop"/>
 <IIsFtpVirtualDir Location="/LM/MSFTPSVC/1/ROOT" AccessFlags="AccessRead | AccessWrite" Path="c:\inetpub\ftproot"/>
-<IIsSmtpServer Location="/LM/SmtpSvc/1" ServerBindings=":25:" ServerComment="Mail"/>
+<IIsFtpVirtualDir Location="/LM/MSFTPSVC/1/ROOT/in" IPSecurity="18000080340000803c00008044000080010000004c0000000100000001000000020000000200000004000000000000004c000080000000000000000000000000000000000000000000000000ffffff00c0000200"/>
+<IIsSmtpServer Location="/LM/SmtpSvc/1" ServerBindings=":25:" ServerComment="Mail" RelayIpList="0x18000080200000803c00008044000080010000004c00000000000000000000000100000001000000020000000200000004000000000000004c00008000000000000000000000000000000000ffffffff7f000001"/>
 </MBProperty></configuration>"#;
 
 fn server_2003() -> Made {
@@ -85,7 +86,10 @@ fn iis_6_has_its_sites_in_the_metabase() {
     assert_eq!((web.name.as_str(), web.anonymous, web.starts), ("Default & only", Some(true), true));
     assert_eq!(web.root.as_deref(), Some(r"c:\inetpub\wwwroot"));
     assert_eq!(web.writable, ["/ROOT/UPLOAD: AccessWrite"]);
-    assert_eq!(web.restrictions.len(), 1);
+    assert_eq!(
+        web.restrictions,
+        ["/ROOT: addresses are restricted (IPSecurity, 10 characters, not decoded)"]
+    );
     assert_eq!(web.bindings[1].address, "192.0.2.3", "{:?}", web.bindings);
     let off = site(IisSiteKind::Web, "10");
     assert_eq!((off.starts, off.anonymous, off.writable.len()), (false, Some(false), 0), "NTLM is inherited");
@@ -94,6 +98,8 @@ fn iis_6_has_its_sites_in_the_metabase() {
         (ftp.anonymous, ftp.writable.as_slice()),
         (Some(true), &["/ROOT: AccessWrite".to_owned()][..])
     );
+    assert_eq!(ftp.restrictions, ["/ROOT/IN: allow all but 192.0.2.0/255.255.255.0"]);
+    assert_eq!(site(IisSiteKind::Smtp, "1").restrictions, ["/: relay only for 127.0.0.1"]);
     let expected = [
         "0.0.0.0:25 SMTPSVC",
         "0.0.0.0:80 W3SVC",

@@ -86,6 +86,33 @@ fn members_of_groups_are_found_in_sam() {
 }
 
 #[test]
+fn rights_to_log_on_are_found_in_security() {
+    let Some(folder) = collection() else { return };
+    let folder = folder.join("hives/dfiram/win10_rathbun");
+    let files = [folder.join("SAM"), folder.join("SECURITY")];
+    let windows = collect(&Disk::from_files(&files).unwrap()).windows.unwrap();
+    let holders = |name: &str| windows.setting("User rights", name).unwrap().value.as_str();
+    assert_eq!(holders("SeNetworkLogonRight"), "Administrators; Backup Operators; Everyone; Users");
+    assert_eq!(holders("SeRemoteInteractiveLogonRight"), "Administrators; Remote Desktop Users");
+    assert_eq!(holders("SeDenyNetworkLogonRight"), "Guest");
+    assert_eq!(holders("SeDenyRemoteInteractiveLogonRight"), "nobody");
+    assert_eq!(holders("SeRemoteShutdownPrivilege"), "Administrators");
+    let members = windows.setting("Accounts", "members of Administrators").unwrap();
+    assert_eq!(members.value, "Administrator; AndrewRathbun", "the machine's SID is known");
+    assert!(windows.setting("Audit policy", "PolAdtEv").unwrap().value.contains("not decoded"));
+}
+
+#[test]
+fn rights_to_sessions_are_words() {
+    let Some(folder) = collection() else { return };
+    let file = folder.join("hives/libyal/SYSTEM_winevtkb_old");
+    let windows = collect(&Disk::from_files(&[file]).unwrap()).windows.unwrap();
+    let words = &windows.setting("Terminal Services", "DefaultSecurity").unwrap().value;
+    assert!(words.contains("Administrators: full control; SYSTEM: full control"), "{words}");
+    assert!(words.contains("Remote Desktop Users: query information, log on, message, connect"), "{words}");
+}
+
+#[test]
 fn any_file_is_taken_or_refused() {
     let Some(folder) = collection() else { return };
     let mut todo = vec![folder.join("hives")];

@@ -193,7 +193,7 @@ fn ways_in_have_places_and_values() {
         value("Anonymous access", "RestrictAnonymous").1,
         "accounts and shares can be listed without a name"
     );
-    assert_eq!(value("Remote Registry", "permissions").0, "Everyone: rights 0x1f01ff");
+    assert_eq!(value("Remote Registry", "permissions").0, "Everyone: full control");
     assert_eq!(value("Remote Registry", "AllowedPaths").0, r"System\CurrentControlSet\Services\Eventlog");
     assert_eq!(value("Indexing Service", "scope"), ("C:".into(), "a whole volume is indexed".into()));
     assert!(windows.settings.iter().any(|s| s.value == r"C:\Secret" && s.meaning.contains("left out")));

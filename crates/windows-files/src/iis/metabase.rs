@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use doorward_model::{IisSite, IisSiteKind};
 
+use super::addresses::Addresses;
 use super::binding;
 use crate::xml::Element;
 
@@ -126,23 +127,46 @@ impl Metabase<'_> {
         found
     }
 
-    /// Lists of addresses are kept as bytes; that there is one is told.
+    /// Lists of addresses are kept as bytes; one that cannot be decoded is told as being there.
     fn restrictions(&self, site: &str) -> Vec<String> {
         let mut found = Vec::new();
         for (place, element) in self.below(site) {
             let place = if place.is_empty() { "/" } else { place };
-            for (attribute, what) in
-                [("IPSecurity", "addresses are restricted"), ("RelayIpList", "relaying is restricted")]
-            {
-                if let Some(list) = element.attribute(attribute).filter(|list| !list.trim().is_empty()) {
-                    found.push(format!(
-                        "{place}: {what} ({attribute}, {} characters, not decoded)",
-                        list.trim().len()
-                    ));
-                }
+            let list = |attribute| element.attribute(attribute).filter(|list| !list.trim().is_empty());
+            if let Some(list) = list("IPSecurity") {
+                found.push(format!("{place}: {}", access(list)));
+            }
+            if let Some(list) = list("RelayIpList") {
+                found.push(format!("{place}: {}", relaying(list)));
             }
         }
         found.sort();
         found
     }
+}
+
+/// Who may come in.
+fn access(list: &str) -> String {
+    match Addresses::decode(list) {
+        Some(Addresses::Only(all)) if all.is_empty() => "deny all".to_owned(),
+        Some(Addresses::Only(all)) => format!("deny all but {}", all.join(", ")),
+        Some(Addresses::AllBut(all)) if all.is_empty() => "allow all".to_owned(),
+        Some(Addresses::AllBut(all)) => format!("allow all but {}", all.join(", ")),
+        None => undecoded("addresses are restricted", "IPSecurity", list),
+    }
+}
+
+/// Who may have mail passed on.
+fn relaying(list: &str) -> String {
+    match Addresses::decode(list) {
+        Some(Addresses::Only(all)) if all.is_empty() => "relay for nobody".to_owned(),
+        Some(Addresses::Only(all)) => format!("relay only for {}", all.join(", ")),
+        Some(Addresses::AllBut(all)) if all.is_empty() => "relay for all".to_owned(),
+        Some(Addresses::AllBut(all)) => format!("relay for all but {}", all.join(", ")),
+        None => undecoded("relaying is restricted", "RelayIpList", list),
+    }
+}
+
+fn undecoded(what: &str, attribute: &str, list: &str) -> String {
+    format!("{what} ({attribute}, {} characters, not decoded)", list.trim().len())
 }

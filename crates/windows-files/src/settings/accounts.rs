@@ -3,20 +3,15 @@
 //! A local group is a key named by its number, whose value `C` begins with a table of offsets that count from 0x34: name
 //! at 0x10, members at 0x28, with the number of members at 0x30. Members are SIDs, one after the other.
 
-use std::collections::BTreeMap;
+use doorward_model::AccessSetting;
 
-use doorward_model::{AccessSetting, Subject};
-
-use super::setting;
-use crate::HiveKind;
-use crate::registry::{Node, Registry};
+use super::users::Users;
+use super::{LIMIT, setting};
+use crate::registry::Node;
 use crate::security::Sid;
 
 /// Where the parts of a group's record begin.
 const HEAD: usize = 0x34;
-
-/// Most members that are read.
-const LIMIT: usize = 10_000;
 
 /// Local groups that give access, by topic: built-in ones by number, others by name.
 const BUILTIN: [(u32, &str, &str); 5] = [
@@ -29,40 +24,22 @@ const BUILTIN: [(u32, &str, &str); 5] = [
 const NAMED: [(&str, &str); 2] = [("TelnetClients", "Telnet"), ("WinRMRemoteWMIUsers__", "WinRM")];
 
 /// Members of those groups, and whether Guest is enabled.
-pub(super) fn collect(registry: Registry<'_>, all: &mut Vec<AccessSetting>) {
-    let Some(domains) =
-        registry.root(HiveKind::Sam, Subject::Host).and_then(|root| root.child(r"SAM\Domains"))
-    else {
-        return;
-    };
-    let users = users(&domains);
+pub(super) fn collect(domains: &Node<'_>, users: &Users, all: &mut Vec<AccessSetting>) {
     for (number, name, topic) in BUILTIN {
         let group = domains.child(&format!(r"Builtin\Aliases\{number:08X}"));
-        all.extend(group.and_then(|group| members(&group, name, topic, &users)));
+        all.extend(group.and_then(|group| members(&group, name, topic, users)));
     }
     for (name, topic) in NAMED {
         // The number of a name is the kind of the default value of the key that carries the name.
         let number = |key: Node<'_>| Some(key.key.values().next()?.ok()?.kind().number());
         let number = domains.child(&format!(r"Account\Aliases\Names\{name}")).and_then(number);
         let group = number.and_then(|number| domains.child(&format!(r"Account\Aliases\{number:08X}")));
-        all.extend(group.and_then(|group| members(&group, name, topic, &users)));
+        all.extend(group.and_then(|group| members(&group, name, topic, users)));
     }
-    all.extend(guest(&domains));
+    all.extend(guest(domains));
 }
 
-/// Names of the machine's own accounts by their numbers.
-fn users(domains: &Node<'_>) -> BTreeMap<u32, String> {
-    let Some(names) = domains.child(r"Account\Users\Names") else { return BTreeMap::new() };
-    let number = |key: &Node<'_>| Some(key.key.values().next()?.ok()?.kind().number());
-    names.children().take(LIMIT).filter_map(|key| Some((number(&key)?, key.name()))).collect()
-}
-
-fn members(
-    group: &Node<'_>,
-    name: &str,
-    topic: &str,
-    users: &BTreeMap<u32, String>,
-) -> Option<AccessSetting> {
+fn members(group: &Node<'_>, name: &str, topic: &str, users: &Users) -> Option<AccessSetting> {
     let raw = group.bytes("C")?;
     let Some(sids) = sids(&raw) else {
         group.note(
@@ -71,12 +48,8 @@ fn members(
         );
         return None;
     };
-    let shown = |sid: &Sid| {
-        let user = sid.relative().and_then(|number| users.get(&number));
-        user.cloned().unwrap_or_else(|| sid.to_string())
-    };
-    let value =
-        if sids.is_empty() { "nobody".into() } else { sids.iter().map(shown).collect::<Vec<_>>().join("; ") };
+    let names: Vec<String> = sids.iter().map(|sid| users.name(sid)).collect();
+    let value = if names.is_empty() { "nobody".to_owned() } else { names.join("; ") };
     Some(setting(topic, &format!("members of {name}"), group, value, "who is in this group"))
 }
 

@@ -22,25 +22,16 @@ pub(super) fn of_system(set: &Node<'_>, all: &mut Vec<AccessSetting>) {
 pub(super) fn of_software(software: &Node<'_>, all: &mut Vec<AccessSetting>) {
     winrm(software, all);
     if let Some(key) = software.child(r"Microsoft\OLE") {
-        let launch = "who may start objects from other machines";
-        let access = "who may use objects from other machines";
+        let launch = (Rights::ComLaunch, "who may start objects from this machine and from others");
+        let access = (Rights::ComAccess, "who may use objects from this machine and from others");
         let whose = [
             ("DefaultLaunchPermission", launch),
             ("MachineLaunchRestriction", launch),
             ("DefaultAccessPermission", access),
             ("MachineAccessRestriction", access),
         ];
-        all.extend(
-            whose.iter().filter_map(|(name, meaning)| descriptor("DCOM", name, &key, Rights::Other, meaning)),
-        );
-    }
-    if let Some(key) = software.child(r"Policies\Microsoft\Windows\IPSec\Policy\Local") {
-        for policy in key.children().take(LIMIT) {
-            if policy.name().to_lowercase().starts_with("ipsecpolicy")
-                && let Some(name) = policy.text("ipsecName")
-            {
-                all.push(setting("IPsec", "policy", &policy, name, "an IPsec policy that is there"));
-            }
+        for (name, (rights, meaning)) in whose {
+            all.extend(descriptor("DCOM", name, &key, rights, meaning));
         }
     }
     if let Some(key) = software.child(r"Policies\SNMP\Parameters\ValidCommunities") {
@@ -91,10 +82,11 @@ fn remote_registry(set: &Node<'_>, all: &mut Vec<AccessSetting>) {
 fn terminal_services(set: &Node<'_>, all: &mut Vec<AccessSetting>) {
     let topic = "Terminal Services";
     let Some(stations) = set.child(r"Control\Terminal Server\WinStations") else { return };
-    let meaning = "who may connect";
-    all.extend(descriptor(topic, "DefaultSecurity", &stations, Rights::Other, meaning));
+    let meaning = "who may do what with connections that have no list of their own";
+    all.extend(descriptor(topic, "DefaultSecurity", &stations, Rights::Session, meaning));
     for station in stations.children().take(LIMIT) {
-        all.extend(descriptor(topic, "Security", &station, Rights::Other, meaning));
+        let meaning = "who may do what with this connection and its sessions";
+        all.extend(descriptor(topic, "Security", &station, Rights::Session, meaning));
     }
 }
 
