@@ -116,6 +116,7 @@ mod tests {
             PacketFilter::Unknown => assert_ne!(facts.unseen, []),
             PacketFilter::None => assert_eq!(facts.unseen, []),
             PacketFilter::Nftables { ruleset } => assert!(ruleset.get("nftables").is_some()),
+            PacketFilter::WindowsFirewall => panic!("not on Linux"),
         }
     }
 }
