@@ -1,12 +1,15 @@
 //! One service on one card: what it is, what it gives an intruder, who needs it, what to do.
 
-use doorward_knowledge::{Family, Restriction, Vulnerability};
-use doorward_model::{
-    AuditService, Door, Link, Manager, Memory, Package, PackageFamily, Service, Snapshot, Verdict,
-};
+use doorward_knowledge::{Index, Restriction, Systems, Vulnerability};
+use doorward_model::{AuditService, Door, Link, Manager, Memory, Package, Service, Snapshot};
 use serde::Serialize;
 
-use crate::{Assessment, family};
+use crate::{Assessment, Options};
+
+mod actions;
+mod windows;
+
+pub use windows::WindowsCard;
 
 /// Everything known of one service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +38,11 @@ pub struct Card {
     pub package: Option<PackageCard>,
     /// What it costs.
     pub cost: Cost,
+    /// What is lost without it.
+    pub loses: Option<String>,
+    /// What only Windows has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub windows: Option<WindowsCard>,
     /// What Doorward would do, then the alternatives.
     pub actions: Vec<Action>,
     /// How it is restricted when it must stay.
@@ -98,13 +106,14 @@ pub struct Action {
 pub fn cards(
     assessment: &Assessment<'_>,
     snapshot: &Snapshot,
-    index: &doorward_knowledge::Index<'_>,
+    index: &Index<'_>,
+    options: &Options,
     what: &str,
 ) -> Vec<Card> {
     let names = names(assessment, snapshot, what);
     let audit = &assessment.audit;
     let found = audit.services.iter().filter(|s| names.contains(&s.name));
-    found.map(|s| card(assessment, snapshot, index, s)).collect()
+    found.map(|s| card(assessment, snapshot, index, options, s)).collect()
 }
 
 fn names(assessment: &Assessment<'_>, snapshot: &Snapshot, what: &str) -> Vec<String> {
@@ -132,14 +141,17 @@ fn names(assessment: &Assessment<'_>, snapshot: &Snapshot, what: &str) -> Vec<St
 fn stem_is(service: &Service, what: &str) -> bool {
     std::iter::once(&service.name).chain(&service.aliases).any(|name| {
         let bare = name.split_once(':').map_or(name.as_str(), |(_, rest)| rest);
-        bare == what || name.strip_suffix(".service") == Some(what)
+        bare == what
+            || (service.windows.is_some() && bare.eq_ignore_ascii_case(what))
+            || name.strip_suffix(".service") == Some(what)
     })
 }
 
 fn card(
     assessment: &Assessment<'_>,
     snapshot: &Snapshot,
-    index: &doorward_knowledge::Index<'_>,
+    index: &Index<'_>,
+    options: &Options,
     judged: &AuditService,
 ) -> Card {
     let service = snapshot.service(&judged.name);
@@ -175,7 +187,7 @@ fn card(
         gives: entry
             .and_then(|e| e.gives.clone())
             .or_else(|| class.map(|c| format!("{}. Misused for {}", c.gives, c.misuse))),
-        history: entry.map(|e| e.history.clone()).unwrap_or_default(),
+        history: of_system(index, entry.map(|e| e.history.as_slice()), |v| &v.systems),
         needs: judged.links.iter().filter(|l| l.from == judged.name).cloned().collect(),
         needed_by: judged.links.iter().filter(|l| l.to == judged.name).cloned().collect(),
         cost: Cost {
@@ -183,8 +195,19 @@ fn card(
             cpu_usec: judged.cpu_usec,
             security_update: update.filter(|_| known_lists),
         },
-        actions: actions(assessment, snapshot, judged, package.as_ref(), &doors),
-        restrict: entry.map(|e| e.restrict.clone()).unwrap_or_default(),
+        loses: entry.and_then(|e| e.removal.clone()),
+        windows: windows::card(assessment, snapshot, index, service, entry, options),
+        actions: actions::best_first(&actions::About {
+            assessment,
+            snapshot,
+            index,
+            options,
+            judged,
+            entry,
+            package: package.as_ref(),
+            doors: &doors,
+        }),
+        restrict: of_system(index, entry.map(|e| e.restrict.as_slice()), |r| &r.systems),
         benchmarks: entry.map(|e| e.benchmarks.clone()).unwrap_or_default(),
         sources: entry.map(|e| e.sources.clone()).unwrap_or_default(),
         service: judged.clone(),
@@ -193,103 +216,7 @@ fn card(
     }
 }
 
-/// What to do, best first.
-fn actions(
-    assessment: &Assessment<'_>,
-    snapshot: &Snapshot,
-    judged: &AuditService,
-    package: Option<&PackageCard>,
-    doors: &[Door],
-) -> Vec<Action> {
-    let open = doors.iter().any(|d| d.exposure.beyond_host() && d.verdict.is_candidate());
-    match judged.verdict {
-        Verdict::Required | Verdict::Needed if !open => {
-            vec![Action { kind: "keep", text: "keep it; restrict it to those who use it".to_owned() }]
-        }
-        Verdict::Required | Verdict::Needed => vec![
-            Action {
-                kind: "rebind",
-                text: "keep it, and bind it to loopback: it is needed on the host alone".to_owned(),
-            },
-            Action { kind: "filter", text: "or let the packet filter close its port to others".to_owned() },
-        ],
-        Verdict::Unknown => vec![Action {
-            kind: "look",
-            text: "look again as root: not enough was visible to say".to_owned(),
-        }],
-        Verdict::Dangerous | Verdict::Unneeded => {
-            let mut actions = Vec::new();
-            let mut blocked = None;
-            if let Some(p) = package {
-                match keeps(assessment, p, &judged.name) {
-                    None => actions.push(Action { kind: "uninstall", text: uninstall(snapshot, p) }),
-                    Some(needed) => blocked = Some(needed),
-                }
-            }
-            actions.extend(disable(snapshot, judged, blocked));
-            actions
-        }
-    }
-}
-
-/// A needed service that would go with the package, if there is one.
-fn keeps(assessment: &Assessment<'_>, package: &PackageCard, but: &str) -> Option<String> {
-    let goes = |name: &String| *name == package.name || package.package.removal_takes.contains(name);
-    let services = assessment.audit.services.iter();
-    services
-        .filter(|s| s.name != but && matches!(s.verdict, Verdict::Required | Verdict::Needed))
-        .find(|s| s.package.as_ref().is_some_and(goes))
-        .map(|s| s.name.clone())
-}
-
-fn uninstall(snapshot: &Snapshot, card: &PackageCard) -> String {
-    let command = match snapshot.packages.family {
-        Some(PackageFamily::Dpkg) => "apt-get remove",
-        Some(PackageFamily::Rpm) if family(&snapshot.host) == Some(Family::Suse) => "zypper remove",
-        Some(PackageFamily::Rpm) => "dnf remove",
-        Some(PackageFamily::Apk) => "apk del",
-        Some(PackageFamily::Windows) | None => "remove the product",
-    };
-    let takes = match card.package.removal_takes.as_slice() {
-        [] => String::new(),
-        some => format!(", which takes along {}", some.join(", ")),
-    };
-    format!("uninstall it: {command} {}{takes}", card.name)
-}
-
-fn disable(snapshot: &Snapshot, judged: &AuditService, blocked: Option<String>) -> Option<Action> {
-    let service = snapshot.service(&judged.name)?;
-    let why = blocked
-        .map(|needed| format!(" (its package also brings {needed}, which is needed)"))
-        .unwrap_or_default();
-    let triggers: Vec<&str> = snapshot
-        .services
-        .iter()
-        .filter(|s| {
-            s.dependencies
-                .iter()
-                .any(|d| d.kind == doorward_model::DependencyKind::Triggers && d.on == service.name)
-        })
-        .map(|s| s.name.as_str())
-        .collect();
-    let names = std::iter::once(service.name.as_str()).chain(triggers).collect::<Vec<_>>().join(" ");
-    let text = match service.manager {
-        Manager::Systemd => format!("stop, disable and mask it: {names}{why}"),
-        Manager::Inetd | Manager::Xinetd => {
-            format!(
-                "switch its entry off in {}",
-                service.definition.as_deref().unwrap_or("the super-server's table")
-            )
-        }
-        Manager::Sysv if family(&snapshot.host) == Some(Family::Debian) => {
-            format!("stop it and take it out of the runlevels: update-rc.d {names} disable")
-        }
-        Manager::Sysv => format!("stop it and take it out of the runlevels: chkconfig {names} off"),
-        Manager::Openrc => format!("stop it and take it out of the runlevels: rc-update del {names}"),
-        Manager::Container => format!("stop the container and do not publish its port: {names}"),
-        Manager::Kernel => "unload the module, and bring its configuration down".to_owned(),
-        Manager::Scm => format!("stop it and set its start to disabled: {names}"),
-        Manager::Nobody => "end the process and find out who starts it".to_owned(),
-    };
-    Some(Action { kind: if service.manager == Manager::Nobody { "stop" } else { "disable" }, text })
+/// The facts that hold on the host's system.
+fn of_system<T: Clone>(index: &Index<'_>, all: Option<&[T]>, systems: fn(&T) -> &[Systems]) -> Vec<T> {
+    all.unwrap_or_default().iter().filter(|fact| index.holds(systems(fact))).cloned().collect()
 }

@@ -24,7 +24,7 @@ mod ways_in;
 use std::collections::BTreeMap;
 
 use doorward_knowledge::{Family, Index};
-use doorward_model::{Application, Audit, AuditHost, Host, SCHEMA_VERSION, Snapshot, Source};
+use doorward_model::{Audit, AuditHost, Host, SCHEMA_VERSION, Snapshot, Source};
 
 pub use roles::OTHER_SERVER;
 
@@ -35,6 +35,18 @@ pub struct Options {
     pub roles: Option<Vec<String>>,
     /// Services that the user declares as needed, with the reason.
     pub keep: BTreeMap<String, String>,
+    /// How the host is patched.
+    pub patches: Patches,
+}
+
+/// The two schools of patching.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Patches {
+    /// What is not installed needs no patch.
+    #[default]
+    SkipNotInstalled,
+    /// Every patch is applied in its sequence, whatever is installed.
+    AllInSequence,
 }
 
 /// Everything said of one host, and the graph that it rests on.
@@ -83,7 +95,7 @@ pub(crate) struct Facts<'a, 's, 'k> {
     /// The knowledge entry of each service, in the snapshot's order.
     pub(crate) entries: Vec<Option<&'k doorward_knowledge::ServiceEntry>>,
     /// Installed applications.
-    pub(crate) applications: Vec<Application>,
+    pub(crate) applications: Vec<applications::Found>,
 }
 
 impl<'k> Facts<'_, '_, 'k> {

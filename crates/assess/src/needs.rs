@@ -1,6 +1,6 @@
 //! Who is needed, by whom, on what evidence: roots first, then along the graph.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use doorward_knowledge::{BaseEntry, Classification, Condition, Need, RoleRequirement};
@@ -37,8 +37,9 @@ pub(crate) fn find(facts: &Facts<'_, '_, '_>, roles: &Roles<'_>) -> Needs {
             search.add(node, EvidenceKind::Configured, None, why.clone());
         }
     }
-    search.add_applications();
+    search.add_applications(|component| component.is_none());
     search.follow();
+    search.follow_components();
     let mut of = search.needs;
     for evidence in &mut of {
         evidence.sort_by_key(|e| e.kind); // stable: of one kind, the nearest to the site comes first
@@ -95,6 +96,10 @@ impl Search<'_, '_, '_, '_> {
                 let why = "a driver that is not known to open a door: hardware and the kernel need theirs";
                 self.add(node, EvidenceKind::Base, None, why.to_owned());
             }
+            if facts.entries[node].is_some_and(|e| e.firewall) && lives(service) {
+                let why = "the packet filter, which is never switched off";
+                self.add(node, EvidenceKind::Base, None, why.to_owned());
+            }
             let names = std::iter::once(&service.name).chain(&service.aliases);
             let Some(base) = names.map(String::as_str).find_map(|n| facts.index.base(n)) else { continue };
             if base_holds(facts, base, service) {
@@ -103,9 +108,26 @@ impl Search<'_, '_, '_, '_> {
         }
     }
 
-    fn add_applications(&mut self) {
+    /// Components of Windows that are needed by now need in turn what is known of them; until nothing new is needed.
+    fn follow_components(&mut self) {
+        let mut done: BTreeSet<usize> = BTreeSet::new();
+        loop {
+            let components = self.facts.applications.iter().filter_map(|found| found.component);
+            let new: BTreeSet<usize> =
+                components.filter(|node| !self.needs[*node].is_empty() && !done.contains(node)).collect();
+            if new.is_empty() {
+                return;
+            }
+            self.add_applications(|component| component.is_some_and(|node| new.contains(&node)));
+            self.follow();
+            done.extend(new);
+        }
+    }
+
+    fn add_applications(&mut self, counts: impl Fn(Option<usize>) -> bool) {
         let facts = self.facts;
-        for application in &facts.applications {
+        let found = facts.applications.iter().filter(|found| counts(found.component));
+        for application in found.map(|found| &found.application) {
             let Some(entry) = facts.index.applications().find(|k| k.id == application.id) else { continue };
             for need in entry.needs.iter().filter(|n| need_holds(facts, n, application)) {
                 for (node, service) in facts.snapshot.services.iter().enumerate() {
@@ -174,7 +196,11 @@ fn base_holds(facts: &Facts<'_, '_, '_>, base: &BaseEntry, service: &Service) ->
     match base.needed {
         Condition::Always => true,
         Condition::Never => false,
-        Condition::Network | Condition::Clock | Condition::Active | Condition::Domain => lives(service),
+        Condition::Network => {
+            let windows = facts.snapshot.windows.as_ref();
+            lives(service) && windows.is_none_or(|w| w.dynamic_addresses != Some(false))
+        }
+        Condition::Clock | Condition::Active | Condition::Domain => lives(service),
         Condition::Ipsec => lives(service) && has_ipsec_policy(facts),
         Condition::LocalResolver => host.resolvers.iter().any(IpAddr::is_loopback) && lives(service),
         Condition::Guest => host

@@ -73,7 +73,9 @@ pub(crate) fn detect<'k>(facts: &Facts<'_, '_, 'k>) -> Roles<'k> {
     let mut candidates = Vec::new();
     for (service, entry) in facts.snapshot.services.iter().zip(&facts.entries) {
         let Some(entry) = entry.filter(|_| lives(service)) else { continue };
-        for role in facts.index.roles().filter(|r| wanted(&r.id) && r.services.contains(&entry.id)) {
+        let plays = |r: &&RoleEntry| wanted(&r.id) && r.services.contains(&entry.id);
+        let fits = |r: &&RoleEntry| chosen.is_some() || has_marks(facts, r);
+        for role in facts.index.roles().filter(plays).filter(fits) {
             candidates.push((service, entry, role));
         }
     }
@@ -105,6 +107,12 @@ pub(crate) fn detect<'k>(facts: &Facts<'_, '_, 'k>) -> Roles<'k> {
     roles.is_static = wanted(STATIC) && has_front && !has_runtime && configs_complete && no_upstream;
     roles.chosen = chosen;
     roles
+}
+
+/// Whether the services are there, or absent, that tell a role from others that the same server plays.
+fn has_marks(facts: &Facts<'_, '_, '_>, role: &RoleEntry) -> bool {
+    let is_there = |unit: &String| facts.snapshot.services.iter().any(|s| facts.index.matches(unit, s));
+    role.present.iter().all(is_there) && !role.absent.iter().any(is_there)
 }
 
 /// Whether a service runs, or will after the next boot.
@@ -139,7 +147,7 @@ fn runtime_reason(
         let front = &facts.graph.services()[edge.other].name;
         return Some(format!("{front} passes requests to it: {}", edge.detail));
     }
-    let needs_it = facts.applications.iter().find(|a| {
+    let needs_it = facts.applications.iter().map(|found| &found.application).find(|a| {
         let known = facts.index.applications().find(|k| k.id == a.id);
         known.is_some_and(|k| k.needs.iter().any(|n| n.any.contains(&entry.id)))
     });

@@ -30,9 +30,23 @@ pub(crate) struct Config {
     /// Verdict from which on an audit exits with 1.
     #[serde(default)]
     pub(crate) fail_on: Option<FailOn>,
+    /// How the host is patched.
+    #[serde(default)]
+    pub(crate) patches: Patches,
     /// Services that are needed, with the reason.
     #[serde(default)]
     pub(crate) keep: BTreeMap<String, String>,
+}
+
+/// The two schools of patching.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Patches {
+    /// What is not installed needs no patch.
+    #[default]
+    SkipNotInstalled,
+    /// Every patch is applied in its sequence.
+    AllInSequence,
 }
 
 impl Config {
@@ -62,7 +76,11 @@ impl Config {
     /// What the judgement takes from the settings.
     pub(crate) fn options(&self) -> doorward_assess::Options {
         let roles = (!self.roles.is_empty()).then(|| self.roles.clone());
-        doorward_assess::Options { roles, keep: self.keep.clone() }
+        let patches = match self.patches {
+            Patches::SkipNotInstalled => doorward_assess::Patches::SkipNotInstalled,
+            Patches::AllInSequence => doorward_assess::Patches::AllInSequence,
+        };
+        doorward_assess::Options { roles, keep: self.keep.clone(), patches }
     }
 }
 

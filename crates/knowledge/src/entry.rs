@@ -94,6 +94,9 @@ pub struct ServiceEntry {
     /// Hotfixes that it alone makes necessary.
     #[serde(default)]
     pub hotfixes: Vec<Hotfix>,
+    /// Topics of the collected settings that are its own: `Terminal Services`.
+    #[serde(default)]
+    pub settings: Vec<String>,
     /// Benchmarks that name it: `CIS Debian 12 2.1.6`.
     #[serde(default)]
     pub benchmarks: Vec<String>,
@@ -243,6 +246,12 @@ pub struct RoleEntry {
     pub kind: RoleKind,
     /// Ids of the service entries that make the role when they run.
     pub services: Vec<String>,
+    /// Services that have to be there as well, where others play the same role on the system.
+    #[serde(default)]
+    pub present: Vec<String>,
+    /// Services that may not be there.
+    #[serde(default)]
+    pub absent: Vec<String>,
     /// Ports at which a process with one of those services' programs is taken for the site's own server.
     #[serde(default)]
     pub ports: Vec<u16>,

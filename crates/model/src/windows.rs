@@ -104,6 +104,9 @@ pub struct WindowsFacts {
     /// Shares that the Server service offers, sorted.
     #[serde(default)]
     pub shares: Vec<WindowsShare>,
+    /// Whether an adapter asks a DHCP server for its address; `None` when no adapter is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dynamic_addresses: Option<bool>,
     /// Services whose doors the configuration names in full, sorted: what is not among the listeners does not open.
     #[serde(default)]
     pub doors_known: Vec<String>,

@@ -47,6 +47,8 @@ fn paragraphs(card: &Card) -> Vec<(&'static str, Vec<String>)> {
         card.doors
             .iter()
             .map(|d| {
+                let owner = d.service.as_ref().filter(|owner| **owner != s.name);
+                let owner = owner.map(|owner| format!(" of {owner}")).unwrap_or_default();
                 let port = match (d.port, &d.name) {
                     (Some(port), _) => format!("/{port}"),
                     (None, Some(name)) => format!(" {name}"),
@@ -60,7 +62,7 @@ fn paragraphs(card: &Card) -> Vec<(&'static str, Vec<String>)> {
                 let rule = d.decided_by.as_ref().map(|r| format!(", by rule: {r}")).unwrap_or_default();
                 let reason = d.reasons.first().map(|r| format!(" — {r}")).unwrap_or_default();
                 format!(
-                    "{}{port} at {}, reached by {}{limits}{rule}: {}{reason}",
+                    "{}{port}{owner} at {}, reached by {}{limits}{rule}: {}{reason}",
                     d.protocol.as_str(),
                     d.address,
                     reached_by(d),
@@ -76,21 +78,41 @@ fn paragraphs(card: &Card) -> Vec<(&'static str, Vec<String>)> {
             .iter()
             .map(|v| {
                 let exploited = if v.exploited { "  KNOWN EXPLOITED" } else { "" };
-                format!("{}  {}{exploited}", v.id, v.what)
+                let bulletin = v.bulletin.as_ref().map(|b| format!(" ({b})")).unwrap_or_default();
+                format!("{}{bulletin}  {}{exploited}", v.id, v.what)
             })
             .collect(),
     );
     add("needs", links(&card.needs, |l| &l.to));
     add("needed by", links(&card.needed_by, |l| &l.from));
     add("came by", package(card));
-    add("costs", vec![costs(card)]);
+    add("costs", Some(costs(card)).filter(|costs| !costs.is_empty()).into_iter().collect());
+    if let Some(w) = &card.windows {
+        add("registry", w.registry.clone());
+        add("installed", w.as_installed.clone());
+        add("the role", w.roles.clone());
+        add(
+            "patches",
+            w.patch_burden.iter().map(|burden| format!("{burden}: {}", w.hotfixes.join(", "))).collect(),
+        );
+        let setting = |s: &doorward_model::AccessSetting| {
+            format!("{} = {}: {} ({})", s.name, s.value, s.meaning, s.place)
+        };
+        add("settings", w.settings.iter().map(setting).collect());
+        let share = |s: &doorward_model::WindowsShare| {
+            let path = s.path.as_deref().unwrap_or(&s.kind);
+            format!("{} shares {path}: {}", s.name, s.access.join("; "))
+        };
+        add("shares", w.shares.iter().map(share).collect());
+    }
+    add("loses", card.loses.iter().cloned().collect());
     add("would do", card.actions.iter().map(|a| a.text.clone()).collect());
     add(
         "restrict",
         card.restrict
             .iter()
             .map(|r| {
-                let place = match (&r.file, &r.setting, &r.value) {
+                let place = match (r.file.as_ref().or(r.registry.as_ref()), &r.setting, &r.value) {
                     (Some(f), Some(s), Some(v)) => format!(" ({f}: {s} = {v})"),
                     (Some(f), Some(s), None) => format!(" ({f}: {s})"),
                     (Some(f), None, _) => format!(" ({f})"),
@@ -171,6 +193,9 @@ fn costs(card: &Card) -> String {
     }
     if let Some(usec) = card.cost.cpu_usec {
         parts.push(format!("{}.{:02} s of CPU time since it started", usec / 1_000_000, usec / 10_000 % 100));
+    }
+    if card.windows.is_some() {
+        return parts.join("; "); // what waits is not told by a disk; the hotfixes are told by themselves
     }
     parts.push(match card.cost.security_update {
         Some(true) => "a security update waits".to_owned(),

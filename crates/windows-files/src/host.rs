@@ -96,22 +96,31 @@ pub(crate) fn collect(set: Option<&Node<'_>>, version: &Version) -> Host {
     }
 }
 
+/// Whether an adapter asks a DHCP server for its address.
+pub(crate) fn dynamic_addresses(set: &Node<'_>) -> Option<bool> {
+    let set = set.clone().about(Subject::Host);
+    let adapters = adapters(&set);
+    let asks = |key: &Node<'_>| key.number("EnableDHCP").is_some_and(|number| number != 0);
+    (!adapters.is_empty()).then(|| adapters.iter().any(|(_, key)| asks(key)))
+}
+
 fn name(set: &Node<'_>) -> Option<String> {
     let computer = set.child(r"Control\ComputerName\ComputerName").and_then(|key| key.text("ComputerName"));
     computer.or_else(|| set.child(r"Services\Tcpip\Parameters").and_then(|key| key.text("Hostname")))
 }
 
+/// The settings of each adapter, by its id.
+fn adapters<'h>(set: &Node<'h>) -> Vec<(String, Node<'h>)> {
+    let interfaces = set.child(r"Services\Tcpip\Parameters\Interfaces");
+    let keys: Vec<(String, Node<'_>)> =
+        interfaces.map(|key| key.children().map(|key| (key.name(), key)).collect()).unwrap_or_default();
+    if keys.is_empty() { of_nt4(set) } else { keys }
+}
+
 fn network(set: &Node<'_>) -> (Vec<Interface>, Vec<IpAddr>) {
     let connections = set.child(CONNECTIONS);
     let parameters = set.child(r"Services\Tcpip\Parameters");
-    let mut keys: Vec<(String, Node<'_>)> = parameters
-        .as_ref()
-        .and_then(|key| key.child("Interfaces"))
-        .map(|key| key.children().map(|key| (key.name(), key)).collect())
-        .unwrap_or_default();
-    if keys.is_empty() {
-        keys = of_nt4(set);
-    }
+    let keys = adapters(set);
     let mut resolvers: Vec<IpAddr> = Vec::new();
     let mut interfaces = Vec::new();
     let mut ipv6 = ipv6::fixed(set);

@@ -43,6 +43,7 @@ pub fn collect(disk: &Disk) -> Snapshot {
         hotfixes: installed.hotfixes,
         iis,
         shares: set.map(shares::collect).unwrap_or_default(),
+        dynamic_addresses: set.and_then(host::dynamic_addresses),
         doors_known: doors.known,
         firewall,
         settings,

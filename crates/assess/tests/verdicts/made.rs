@@ -133,7 +133,8 @@ impl Made {
     /// What the card of a service would do first.
     pub(crate) fn would_do(&self, service: &str) -> String {
         let assessment = assess(&self.snapshot, &INDEX, &self.options);
-        let cards = doorward_assess::explain::cards(&assessment, &self.snapshot, &INDEX, service);
+        let cards =
+            doorward_assess::explain::cards(&assessment, &self.snapshot, &INDEX, &self.options, service);
         cards[0].actions[0].text.clone()
     }
 

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let (knowledge, snapshot) = source::read(&args.source, &config)?;
     let index = judge::index(&knowledge, &snapshot, &config)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
-    let cards = explain::cards(&assessment, &snapshot, &index, &args.what);
+    let cards = explain::cards(&assessment, &snapshot, &index, &config.options(), &args.what);
     if cards.is_empty() {
         let names = assessment.audit.services.iter().map(|s| s.name.as_str());
         let near: Vec<&str> = names.filter(|n| n.contains(args.what.as_str())).take(8).collect();
