@@ -4,7 +4,7 @@
 mod common;
 
 use common::{listing, log, open, system};
-use doorward_hive::testing::{HiveBuilder, entries_log, pages_log, seal, unfinished};
+use doorward_hive::testing::{HiveBuilder, entries_log, pages_log, seal, seal_log, unfinished};
 use doorward_hive::{Hive, Log, State};
 
 /// Two states of a hive; the first one is unfinished.
@@ -159,6 +159,24 @@ fn damaged_logs_change_nothing() {
     let mut log = log.clone();
     log[first_bin + 8] ^= 1;
     is_refused(&before, &log, "is damaged");
+}
+
+#[test]
+fn a_log_that_was_sealed_again_is_sound() {
+    let Case { before, after } = case(5);
+    let sound = entries_log(&[&before, &after, &before, &after], 10);
+    let mut log = sound.clone();
+    for at in (0..log.len()).filter(|at| sound[*at..].starts_with(b"HvLE")) {
+        log[at + 24..at + 40].fill(0);
+    }
+    log[508..512].fill(0);
+    is_refused(&before, &log, "its checksum is wrong");
+    seal_log(&mut log);
+    assert_eq!(log, sound);
+    for length in [0, 511, 512, 530, log.len() - 1] {
+        seal_log(&mut log[..length]);
+    }
+    assert_eq!(log, sound, "what does not end is left as it is");
 }
 
 #[test]
