@@ -180,6 +180,29 @@ fn a_log_that_was_sealed_again_is_sound() {
 }
 
 #[test]
+fn a_log_that_makes_the_hive_huge_adds_no_bytes() {
+    const HUGE: u32 = (512 << 20) - 4096;
+    let Case { before, after } = case(5);
+    let mut entries = entries_log(&[&before, &after], 10);
+    entries[512 + 16..512 + 20].copy_from_slice(&HUGE.to_le_bytes());
+    seal_log(&mut entries);
+    let hive = recovered(&before, &[("SYSTEM.LOG1", &entries)]);
+    assert_eq!(hive.state(), State::Recovered);
+    assert!(listing(&hive) == listing(&open(&after)), "{:?}", hive.notes());
+    // A key that would be where no byte is.
+    let at = usize::try_from(open(&after).key("Select").unwrap().unwrap().file_offset()).unwrap() + 4;
+    let mut astray = after.clone();
+    astray[at + 28..at + 32].copy_from_slice(&0x1000_0000u32.to_le_bytes());
+    astray[at + 20..at + 24].copy_from_slice(&1u32.to_le_bytes());
+    let mut entries = entries_log(&[&before, &astray], 10);
+    entries[512 + 16..512 + 20].copy_from_slice(&HUGE.to_le_bytes());
+    seal_log(&mut entries);
+    let hive = recovered(&before, &[("SYSTEM.LOG1", &entries)]);
+    let why = hive.key("Select").unwrap().unwrap().subkeys().next().unwrap().unwrap_err();
+    assert_eq!(why.reason, doorward_hive::Reason::OutOfBounds(0x1000_0000));
+}
+
+#[test]
 fn entries_go_on_in_the_other_log() {
     let mut builder = system(5).sequence(10);
     let mut before = builder.build();
