@@ -165,7 +165,9 @@ impl<'h> Key<'h> {
         let descriptor = usize::try_from(need).ok().and_then(|end| record.get(20..end));
         let have = record.len() as u64;
         let short = Reason::Short { what: "security descriptor", need, have };
-        descriptor.map(Some).ok_or_else(|| HiveError::in_bins(offset, short))
+        let descriptor = descriptor.ok_or_else(|| HiveError::in_bins(offset, short))?;
+        self.hive.tell(offset, descriptor.len())?;
+        Ok(Some(descriptor))
     }
 
     /// The key's class name, which most keys lack.
@@ -178,6 +180,7 @@ impl<'h> Key<'h> {
         let (need, have) = (u64::from(length), cell.len() as u64);
         let short = Reason::Short { what: "class name", need, have };
         let raw = cell.get(..length.into()).ok_or_else(|| HiveError::in_bins(offset, short))?;
+        self.hive.tell(offset, raw.len())?;
         Ok(Some(text::utf16(raw)))
     }
 

@@ -14,6 +14,13 @@ pub(crate) enum Name<'h> {
 }
 
 impl<'h> Name<'h> {
+    /// How many bytes it has.
+    pub(crate) fn length(self) -> usize {
+        match self {
+            Self::Narrow(raw) | Self::Wide(raw) => raw.len(),
+        }
+    }
+
     pub(crate) fn text(self) -> Cow<'h, str> {
         match self {
             Self::Narrow(raw) => match std::str::from_utf8(raw) {
