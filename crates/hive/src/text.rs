@@ -21,6 +21,14 @@ impl<'h> Name<'h> {
         }
     }
 
+    /// How many characters it has, as Windows counts them.
+    pub(crate) fn characters(self) -> usize {
+        match self {
+            Self::Narrow(raw) => raw.len(),
+            Self::Wide(raw) => raw.len().div_ceil(2),
+        }
+    }
+
     pub(crate) fn text(self) -> Cow<'h, str> {
         match self {
             Self::Narrow(raw) => match std::str::from_utf8(raw) {

@@ -328,6 +328,20 @@ fn overlapping_lists_do_not_take_forever() {
 }
 
 #[test]
+fn a_key_with_an_endless_name_is_refused() {
+    for minor in [1, 5] {
+        let mut builder = HiveBuilder::new(minor);
+        builder.key(&"n".repeat(255));
+        assert_eq!(errors(open(&builder.build()).root()), []);
+        builder.key(&"m".repeat(256));
+        let hive = open(&builder.build());
+        let keys: Vec<_> = hive.root().subkeys().collect();
+        assert_eq!(keys.iter().filter(|key| key.is_ok()).count(), 1);
+        assert!(keys.iter().any(|key| matches!(key, Err(why) if why.reason == Reason::Name(256))));
+    }
+}
+
+#[test]
 fn what_is_shared_is_not_told_forever() {
     // Thousands of elements that lead to one value, whose name and data are long.
     let mut builder = HiveBuilder::new(5);
@@ -349,7 +363,7 @@ fn what_is_shared_is_not_told_forever() {
         }
         panic!("{sum} bytes and no end");
     };
-    let most = 16 << 20;
+    let most = 4 << 20;
     let (names, why) = told(&|value| Ok(value.name().len()));
     assert!(names < most && why == Reason::Work, "{names} {why}");
     let (data, why) = told(&|value| value.data().map(|data| data.len()));
