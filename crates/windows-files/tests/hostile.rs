@@ -4,14 +4,24 @@
 
 mod common;
 
+use std::fmt::Write as _;
+
 use common::{of, system};
 use doorward_hive::testing::HiveBuilder;
-use doorward_model::{Dependency, Snapshot};
+use doorward_model::{Dependency, Iis, Snapshot};
 use doorward_windows_files::{Disk, collect};
 
 fn of_hives(hives: &[HiveBuilder]) -> Snapshot {
     let files = hives.iter().enumerate().map(|(i, hive)| (format!("hive {i}"), hive.build())).collect();
     collect(&Disk::from_memory(files).unwrap())
+}
+
+fn with_file(name: &str, text: String) -> (Snapshot, Iis) {
+    let hive = system(5, "X", "ServerNT", &[of("W3SVC", "W3", 2, "x.exe", &[])]).build();
+    let files = vec![("SYSTEM".to_owned(), hive), (name.to_owned(), text.into_bytes())];
+    let mut snapshot = collect(&Disk::from_memory(files).unwrap());
+    let iis = snapshot.windows.as_mut().and_then(|windows| windows.iis.take()).unwrap();
+    (snapshot, iis)
 }
 
 fn is_told(snapshot: &Snapshot, why: &str) {
@@ -90,4 +100,46 @@ fn ports_and_addresses_in_endless_lists_are_left_out() {
     let snapshot = of_hives(&[hive, software]);
     assert!(snapshot.listeners.len() <= 2001, "{}", snapshot.listeners.len());
     assert_eq!(snapshot.unseen.iter().filter(|u| u.why.starts_with("more than 1000")).count(), 2);
+}
+
+#[test]
+fn what_sites_inherit_is_kept_within_bounds() {
+    let mut text = String::from("<c><MBProperty><a Location=\"/LM/W3SVC\" ServerBindings=\"");
+    text.push_str(&":1: ".repeat(900));
+    text.push_str("\"/>");
+    for n in 1..3000 {
+        write!(text, "<a Location=\"/LM/W3SVC/{n}\"/>").unwrap();
+    }
+    text.push_str("</MBProperty></c>");
+    let (snapshot, iis) = with_file("MetaBase.xml", text.clone());
+    assert!(!iis.complete && !iis.sites.is_empty() && iis.sites.len() < 1000, "{}", iis.sites.len());
+    is_told(&snapshot, "are too much to keep");
+    let (snapshot, iis) = with_file("MetaBase.xml", text.replacen(":1: ", &":1: ".repeat(200), 1));
+    assert!(!iis.complete && iis.sites.is_empty());
+    is_told(&snapshot, "has more than 1000 bindings");
+    // Numbers that are the beginning of all that follow them.
+    let mut text = String::from("<c><MBProperty>");
+    for n in 1..3000 {
+        write!(text, "<a Location=\"/LM/W3SVC/{}\" IPSecurity=\"x\"/>", "0".repeat(n)).unwrap();
+    }
+    let (_, iis) = with_file("MetaBase.xml", text + "</MBProperty></c>");
+    assert!(iis.complete && iis.sites.is_empty());
+}
+
+#[test]
+fn what_is_said_of_all_sites_is_read_once() {
+    let filler = "<x/>".repeat(100_000);
+    let rules = r#"<add ipAddress="192.0.2.1" allowed="true"/>"#.repeat(60_000);
+    let sites = "<site/>".repeat(60_000);
+    let text = format!(
+        "<c>{filler}<system.webServer><security><ipSecurity>{rules}</ipSecurity></security></system.webServer>\
+         <system.applicationHost><sites>{sites}<siteDefaults>{filler}</siteDefaults></sites></system.applicationHost></c>"
+    );
+    let (_, iis) = with_file("applicationHost.config", text.clone());
+    assert!(iis.complete && iis.sites.len() == 60_000, "rules that change nothing");
+    assert!(iis.sites.iter().all(|site| site.restrictions.is_empty()));
+    let denied = text.replacen("<ipSecurity>", "<ipSecurity allowUnlisted=\"false\">", 1);
+    let (snapshot, iis) = with_file("applicationHost.config", denied);
+    assert!(!iis.complete && iis.sites.len() < 100, "{}", iis.sites.len());
+    is_told(&snapshot, "are too much to keep");
 }
