@@ -12,6 +12,10 @@ use std::sync::Mutex;
 
 use anyhow::{Context, bail, ensure};
 
+mod kept;
+
+use kept::Kept;
+
 /// Coverage for libFuzzer, by stable options of the compiler.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
@@ -39,9 +43,10 @@ pub(crate) struct Arguments {
     /// Targets that run at the same time
     #[arg(long, default_value_t = 1)]
     jobs: usize,
-    /// Folder of what is built, to keep it for another checkout
+    /// Build in this folder, to which the sources are copied: there, what did not change is not built again for another
+    /// checkout
     #[arg(long)]
-    target_dir: Option<PathBuf>,
+    keep: Option<PathBuf>,
     /// Build the targets, and run none
     #[arg(long)]
     build: bool,
@@ -53,8 +58,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(stranger) = chosen.iter().find(|t| !known.contains(t)) {
         bail!("no target {stranger}; there are {}", known.join(", "));
     }
-    let built = arguments.target_dir.clone().unwrap_or_else(target_folder);
-    build(&built)?;
+    let kept = match &arguments.keep {
+        Some(keep) => Some(Kept::of(&folder().join(".."), keep)?),
+        None => None,
+    };
+    let built = kept.as_ref().map_or_else(target_folder, Kept::target);
+    build(&kept.as_ref().map_or_else(|| folder().join("Cargo.toml"), Kept::manifest), &built)?;
     if arguments.build {
         return Ok(());
     }
@@ -98,10 +107,10 @@ fn target_folder() -> PathBuf {
         .map_or_else(|| folder().join("target"), |d| PathBuf::from(d).join("fuzz"))
 }
 
-fn build(built: &Path) -> anyhow::Result<()> {
+fn build(manifest: &Path, built: &Path) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--locked", "--manifest-path"]).arg(folder().join("Cargo.toml"));
+    command.args(["build", "--release", "--locked", "--manifest-path"]).arg(manifest);
     command.arg("--target-dir").arg(built);
     // With a target named, build scripts and procedural macros are built without coverage.
     command.args(["--target", &format!("{}-unknown-linux-gnu", std::env::consts::ARCH)]);
@@ -146,11 +155,14 @@ fn fuzz(target: &str, arguments: &Arguments, built: &Path) -> anyhow::Result<Vec
     Ok(noted)
 }
 
-/// Passes on what libFuzzer says, each line with its target, and keeps its seed and its last words.
+/// Passes on what libFuzzer says, each line with its target, but for each of its inputs; keeps its seed and its last words.
 fn relay(target: &str, output: impl Read) -> Vec<String> {
     let mut noted = Vec::new();
     for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
+        if line.contains("\tNEW ") || line.contains("\tREDUCE ") {
+            continue;
+        }
         eprintln!("{target}: {line}");
         if line.starts_with("INFO: Seed:") || line.starts_with("Done ") || line.contains("\tDONE ") {
             noted.push(format!("{target}: {line}"));
@@ -163,7 +175,7 @@ fn relay(target: &str, output: impl Read) -> Vec<String> {
 mod tests {
     #[test]
     fn the_seed_and_the_last_words_are_kept() {
-        let output = b"INFO: Seed: 7\n#2\tINITED cov: 1\n#9\tDONE   cov: 3 corp: 2/9b\nDone 9 runs in 3 second(s)\nstat::x: 1\n\xff";
+        let output = b"INFO: Seed: 7\n#2\tINITED cov: 1\n#3\tNEW    cov: 2\n#9\tDONE   cov: 3 corp: 2/9b\nDone 9 runs in 3 second(s)\nstat::x: 1\n\xff";
         let noted = super::relay("hive", &output[..]);
         let expected =
             ["hive: INFO: Seed: 7", "hive: #9\tDONE   cov: 3 corp: 2/9b", "hive: Done 9 runs in 3 second(s)"];
