@@ -5,6 +5,7 @@
 //! never hit upon.
 #![expect(clippy::disallowed_methods, reason = "builds and runs the fuzz targets")]
 
+use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,6 +28,8 @@ const OF_HIVES: [&str; 3] = ["hive", "hive_log", "windows"];
 const LONGEST_OF_HIVES: u32 = 64 << 10;
 /// Memory that a run may take, in megabytes.
 const MEMORY: u32 = 1024;
+/// Lines that are repeated at the end when a target found something.
+const LAST: usize = 60;
 /// The variable that names the folder into which a target writes the seeds that it makes.
 const SEEDS: &str = "DOORWARD_FUZZ_SEEDS";
 
@@ -79,11 +82,18 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             });
         }
     });
-    let results = results.into_inner()?;
-    for line in results.iter().flatten().flatten() {
-        println!("{line}");
+    // At the end, where it is seen.
+    let mut found = 0;
+    for result in results.into_inner()? {
+        match result {
+            Ok(noted) => println!("{}", noted.join("\n")),
+            Err(why) => {
+                println!("{why:#}");
+                found += 1;
+            }
+        }
     }
-    results.into_iter().collect::<Result<Vec<_>, _>>()?;
+    ensure!(found == 0, "{found} of {} targets found something", chosen.len());
     println!("{} targets, {} s each, nothing found", chosen.len(), arguments.seconds);
     Ok(())
 }
@@ -150,25 +160,40 @@ fn fuzz(target: &str, arguments: &Arguments, built: &Path) -> anyhow::Result<Vec
     ]);
     let mut running =
         command.stderr(Stdio::piped()).spawn().with_context(|| program.display().to_string())?;
-    let noted = running.stderr.take().map(|output| relay(target, output)).unwrap_or_default();
-    ensure!(running.wait()?.success(), "{target}: a find lies in {}", finds.display());
-    Ok(noted)
+    let said = running.stderr.take().map(|output| relay(target, output)).unwrap_or_default();
+    let last = || Vec::from(said.last).join("\n");
+    ensure!(running.wait()?.success(), "{}\n{target}: a find lies in {}", last(), finds.display());
+    Ok(said.noted)
 }
 
-/// Passes on what libFuzzer says, each line with its target, but for each of its inputs; keeps its seed and its last words.
-fn relay(target: &str, output: impl Read) -> Vec<String> {
-    let mut noted = Vec::new();
+/// What libFuzzer said.
+#[derive(Debug, Default)]
+struct Said {
+    /// Its seed, and what came of it.
+    noted: Vec<String>,
+    /// Its last lines.
+    last: VecDeque<String>,
+}
+
+/// Passes on what libFuzzer says, each line with its target, but for what it says of each new input.
+fn relay(target: &str, output: impl Read) -> Said {
+    let mut said = Said::default();
     for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         if line.contains("\tNEW ") || line.contains("\tREDUCE ") {
             continue;
         }
-        eprintln!("{target}: {line}");
+        let shown = format!("{target}: {line}");
+        eprintln!("{shown}");
+        if said.last.len() == LAST {
+            said.last.pop_front();
+        }
+        said.last.push_back(shown.clone());
         if line.starts_with("INFO: Seed:") || line.starts_with("Done ") || line.contains("\tDONE ") {
-            noted.push(format!("{target}: {line}"));
+            said.noted.push(shown);
         }
     }
-    noted
+    said
 }
 
 #[cfg(test)]
@@ -176,9 +201,12 @@ mod tests {
     #[test]
     fn the_seed_and_the_last_words_are_kept() {
         let output = b"INFO: Seed: 7\n#2\tINITED cov: 1\n#3\tNEW    cov: 2\n#9\tDONE   cov: 3 corp: 2/9b\nDone 9 runs in 3 second(s)\nstat::x: 1\n\xff";
-        let noted = super::relay("hive", &output[..]);
+        let said = super::relay("hive", &output[..]);
         let expected =
             ["hive: INFO: Seed: 7", "hive: #9\tDONE   cov: 3 corp: 2/9b", "hive: Done 9 runs in 3 second(s)"];
-        assert_eq!(noted, expected);
+        assert_eq!(said.noted, expected);
+        assert_eq!(said.last.len(), 6);
+        let long = super::relay("hive", "x\n".repeat(super::LAST + 1).as_bytes());
+        assert_eq!(long.last.len(), super::LAST);
     }
 }
