@@ -97,6 +97,9 @@ pub enum Reason {
         /// In the list.
         listed: u64,
     },
+    /// A key whose name is longer than Windows allows.
+    #[error("a key with a name of {0} characters")]
+    Name(usize),
     /// Deeper than Windows allows.
     #[error("keys are nested deeper than {depth}", depth = crate::DEPTH_LIMIT)]
     Depth,

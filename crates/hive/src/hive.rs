@@ -13,12 +13,16 @@ pub const LIMIT: u64 = 512 << 20;
 /// How deep keys may be nested: the limit of Windows.
 pub const DEPTH_LIMIT: u16 = 512;
 
-/// How many list elements and pieces of data a hive is followed through in all, for each of its bytes. To read all of a
-/// sound one takes less than one for each ten bytes; a hostile one, whose lists overlap, could have the square of that.
-const WORK_LIMIT: u64 = 8;
+/// How much is told of a hive in all: one list element, or 16 bytes of names, data, class names and descriptors, for each
+/// so many bytes that were read of it. To tell all of a sound hive takes one for 28 bytes or less; a hostile one, whose
+/// lists and cells overlap, could have the square of its bytes.
+const BYTES_FOR_WORK: u64 = 2;
 
-/// The same for small hives, which are asked as often as large ones.
-const LEAST_WORK_LIMIT: u64 = 1 << 20;
+/// What of that small hives may take, which are asked as often as large ones.
+const LEAST_WORK_LIMIT: u64 = 1 << 18;
+
+/// So many bytes are as much work as one list element.
+const WORK_PIECE: usize = 16;
 
 /// A registry hive, and, if it was left unfinished, what its logs make of it.
 #[derive(Debug)]
@@ -146,11 +150,16 @@ impl Hive {
         self.base.minor > 3
     }
 
+    /// Counts bytes that are told, as [`work`](Self::work).
+    pub(crate) fn tell(&self, offset: u32, bytes: usize) -> Result<(), HiveError> {
+        self.work(offset, bytes / WORK_PIECE)
+    }
+
     /// Counts work, and stops it when it is more than a hive can be worth.
     pub(crate) fn work(&self, offset: u32, units: usize) -> Result<(), HiveError> {
         let units = units as u64;
         let before = self.work.fetch_add(units, Ordering::Relaxed);
-        if before.saturating_add(units) > LEAST_WORK_LIMIT.max(self.size() as u64 * WORK_LIMIT) {
+        if before.saturating_add(units) > LEAST_WORK_LIMIT.max(self.store.held() as u64 / BYTES_FOR_WORK) {
             self.work.fetch_sub(units, Ordering::Relaxed);
             return Err(HiveError::in_bins(offset, Reason::Work));
         }

@@ -11,6 +11,9 @@ use crate::{DEPTH_LIMIT, Hive, HiveError, Value, bytes, list};
 /// Length of a key's record before its name.
 const FIXED: usize = 76;
 
+/// Longest name of a key, in characters: the limit of Windows (its documentation of the registry's size limits).
+const NAME_LIMIT: usize = 255;
+
 /// Pointer to nothing.
 pub(crate) const NOWHERE: u32 = u32::MAX;
 
@@ -46,7 +49,10 @@ impl<'h> Key<'h> {
             let (need, have) = (need as u64, record.len() as u64);
             return Err(key.fail(Reason::Short { what: "name of a key", need, have }));
         }
-        Ok(key)
+        match key.stored_name().characters() {
+            count if count > NAME_LIMIT => Err(key.fail(Reason::Name(count))),
+            _ => Ok(key),
+        }
     }
 
     /// The subkey at an offset that stands in this key's list. It must name this key as its parent, so each key can be
@@ -165,7 +171,9 @@ impl<'h> Key<'h> {
         let descriptor = usize::try_from(need).ok().and_then(|end| record.get(20..end));
         let have = record.len() as u64;
         let short = Reason::Short { what: "security descriptor", need, have };
-        descriptor.map(Some).ok_or_else(|| HiveError::in_bins(offset, short))
+        let descriptor = descriptor.ok_or_else(|| HiveError::in_bins(offset, short))?;
+        self.hive.tell(offset, descriptor.len())?;
+        Ok(Some(descriptor))
     }
 
     /// The key's class name, which most keys lack.
@@ -178,6 +186,7 @@ impl<'h> Key<'h> {
         let (need, have) = (u64::from(length), cell.len() as u64);
         let short = Reason::Short { what: "class name", need, have };
         let raw = cell.get(..length.into()).ok_or_else(|| HiveError::in_bins(offset, short))?;
+        self.hive.tell(offset, raw.len())?;
         Ok(Some(text::utf16(raw)))
     }
 

@@ -39,7 +39,10 @@ impl<'h> Iterator for Subkeys<'h> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.offsets.next() {
-            Some(offset) => Some(self.parent.child(offset)),
+            Some(offset) => Some(self.parent.child(offset).and_then(|key| {
+                key.hive.tell(offset, key.stored_name().length())?;
+                Ok(key)
+            })),
             None => self.errors.next().map(Err),
         }
     }

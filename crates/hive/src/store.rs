@@ -1,5 +1,8 @@
 //! The bytes of a hive. A file's are read in chunks when they are asked for: what an audit wants of a hive lies close
 //! together, and most of the file is never read.
+//!
+//! A log may say that the hive became longer than its file. Where neither of them has bytes there is a hole: it takes no
+//! memory, and leads out of the hive.
 
 use std::io;
 use std::sync::OnceLock;
@@ -20,7 +23,11 @@ pub(crate) struct Store {
     bridges: Vec<OnceLock<Bridge>>,
     /// Bytes in all bridges.
     bridged: AtomicUsize,
+    /// Bytes in all chunks.
+    held: AtomicUsize,
     shift: u32,
+    /// How many bytes the source has.
+    given: usize,
     length: usize,
 }
 
@@ -33,28 +40,32 @@ impl Store {
     /// All of a source; nothing is read yet.
     pub(crate) fn new(source: impl Source + 'static) -> Result<Self, HiveError> {
         let length = source.length().map_err(|why| HiveError::at(0, Reason::Read(why.to_string())))?;
-        let mut store = Self::empty(Box::new(source), SHIFT);
         // Whether what is there beyond the limit belongs to the hive is up to the base block.
-        store.resize(usize::try_from(length.min(LIMIT)).unwrap_or(usize::MAX));
+        let length = usize::try_from(length.min(LIMIT)).unwrap_or(usize::MAX);
+        let mut store = Self::empty(Box::new(source), SHIFT, length);
+        store.resize(length);
         Ok(store)
     }
 
     /// Bytes that are in memory: one chunk.
     pub(crate) fn of_bytes(bytes: Vec<u8>) -> Self {
-        let mut store = Self::empty(Box::new(Vec::new()), usize::BITS - 1);
+        let mut store = Self::empty(Box::new(Vec::new()), usize::BITS - 1, bytes.len());
         store.length = bytes.len();
+        store.held = AtomicUsize::new(bytes.len());
         store.chunks.push(OnceLock::from(bytes));
         store.bridges.push(OnceLock::new());
         store
     }
 
-    fn empty(source: Box<dyn Source>, shift: u32) -> Self {
+    fn empty(source: Box<dyn Source>, shift: u32, given: usize) -> Self {
         Self {
             source,
             chunks: Vec::new(),
             bridges: Vec::new(),
             bridged: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
             shift,
+            given,
             length: 0,
         }
     }
@@ -63,15 +74,23 @@ impl Store {
         self.length
     }
 
-    /// Cuts the hive off, or makes it longer by zeros.
+    /// How many bytes were read of the hive so far, or given.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Cuts the hive off, or makes it longer by a hole.
     pub(crate) fn resize(&mut self, length: usize) {
+        if self.shift != SHIFT && length > self.given {
+            // One chunk has no room for a hole.
+            self.source = Box::new(self.chunks.pop().and_then(OnceLock::into_inner).unwrap_or_default());
+            (self.shift, self.held) = (SHIFT, AtomicUsize::new(0));
+            self.bridges.clear();
+        }
         if self.shift == SHIFT {
             let chunks = length.div_ceil(1 << SHIFT);
             self.chunks.resize_with(chunks, OnceLock::new);
             self.bridges.resize_with(chunks, OnceLock::new);
-        } else if let Some(bytes) = self.chunks.first_mut().and_then(OnceLock::get_mut) {
-            bytes.reserve_exact(length.saturating_sub(bytes.len()));
-            bytes.resize(length, 0);
         }
         self.length = length;
     }
@@ -83,6 +102,9 @@ impl Store {
             return Ok(Some(&[]));
         }
         let (first, last) = (at >> self.shift, (end - 1) >> self.shift);
+        if (first..=last).any(|number| self.is_hole(number)) {
+            return Ok(None);
+        }
         if first != last {
             return self.bridge(at, length).map(Some);
         }
@@ -106,6 +128,11 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a chunk lies behind all that the source has, and nothing was written to it.
+    fn is_hole(&self, number: usize) -> bool {
+        number << self.shift >= self.given && self.chunks[number].get().is_none()
+    }
+
     fn chunk(&self, number: usize) -> Result<&[u8], HiveError> {
         let chunk = &self.chunks[number];
         if let Some(bytes) = chunk.get() {
@@ -115,6 +142,7 @@ impl Store {
         let mut bytes = vec![0; 1 << SHIFT];
         fill(&*self.source, &mut bytes, begin as u64)
             .map_err(|why| HiveError::at(begin as u64, Reason::Read(why.to_string())))?;
+        self.held.fetch_add(bytes.len(), Ordering::Relaxed);
         Ok(chunk.get_or_init(|| bytes))
     }
 
@@ -230,5 +258,22 @@ mod tests {
         }
         store.resize(10);
         assert_eq!(store.bytes(8, 4), Ok(None));
+    }
+
+    #[test]
+    fn a_hole_takes_no_memory() {
+        let (bytes, file) = numbered(40_000);
+        for mut store in [file, Store::of_bytes(bytes.clone())] {
+            store.write(39_999, &[0xff]).unwrap();
+            store.resize(500 << 20);
+            store.write(400 << 20, b"far away").unwrap();
+            assert_eq!(store.bytes(400 << 20, 8), Ok(Some(&b"far away"[..])));
+            assert_eq!(store.bytes(39_998, 2), Ok(Some(&[bytes[39_998], 0xff][..])));
+            assert_eq!(store.bytes(65_535, 1), Ok(Some(&[0][..])), "the file's last chunk is filled up");
+            for (at, length) in [(65_536, 1), (65_530, 100), (0, 500 << 20), ((500 << 20) - 1, 1)] {
+                assert_eq!(store.bytes(at, length), Ok(None), "{length} bytes at {at}");
+            }
+            assert_eq!(store.held(), 2 << SHIFT);
+        }
     }
 }

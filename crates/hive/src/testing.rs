@@ -9,7 +9,7 @@ use crate::text;
 mod cells;
 mod logs;
 
-pub use logs::{entries_log, pages_log, seal, unfinished};
+pub use logs::{entries_log, pages_log, seal, seal_log, unfinished};
 
 /// A hive to be written.
 #[derive(Debug, Clone)]

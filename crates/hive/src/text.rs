@@ -14,6 +14,21 @@ pub(crate) enum Name<'h> {
 }
 
 impl<'h> Name<'h> {
+    /// How many bytes it has.
+    pub(crate) fn length(self) -> usize {
+        match self {
+            Self::Narrow(raw) | Self::Wide(raw) => raw.len(),
+        }
+    }
+
+    /// How many characters it has, as Windows counts them.
+    pub(crate) fn characters(self) -> usize {
+        match self {
+            Self::Narrow(raw) => raw.len(),
+            Self::Wide(raw) => raw.len().div_ceil(2),
+        }
+    }
+
     pub(crate) fn text(self) -> Cow<'h, str> {
         match self {
             Self::Narrow(raw) => match std::str::from_utf8(raw) {

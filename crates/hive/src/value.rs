@@ -72,7 +72,9 @@ impl<'h> Value<'h> {
         if length > PIECE && self.hive.has_big_data() && cell.starts_with(b"db") {
             return self.pieces(place, cell, length).map(Cow::Owned);
         }
-        cell.get(..length).map(Cow::Borrowed).ok_or_else(|| short(place, length, cell.len()))
+        let data = cell.get(..length).ok_or_else(|| short(place, length, cell.len()))?;
+        self.hive.tell(place, length)?;
+        Ok(Cow::Borrowed(data))
     }
 
     fn pieces(&self, offset: u32, head: &[u8], length: usize) -> Result<Vec<u8>, HiveError> {
@@ -85,7 +87,7 @@ impl<'h> Value<'h> {
         if count < length.div_ceil(PIECE) {
             return Err(short(list, length, count * PIECE));
         }
-        self.hive.work(offset, length / 16)?;
+        self.hive.tell(offset, length)?;
         let mut data = Vec::with_capacity(length);
         for cell in cells.chunks_exact(4).take(length.div_ceil(PIECE)) {
             let cell = bytes::u32(cell, 0);
@@ -124,9 +126,7 @@ impl<'h> Value<'h> {
         if !fits(found) {
             return Err(HiveError::in_bins(self.offset, Reason::Kind { expected, found }));
         }
-        let data = self.data()?;
-        self.hive.work(self.offset, data.len() / 16)?;
-        Ok(data)
+        self.data()
     }
 
     fn exactly<const N: usize>(
@@ -185,11 +185,13 @@ impl<'h> Iterator for Values<'h> {
         };
         let offset = bytes::u32(offset, 0);
         self.list = rest;
-        if let Err(why) = self.hive.work(offset, 1) {
+        let value = Value::read(self.hive, offset);
+        let name = value.as_ref().map_or(0, |value| value.stored_name().length());
+        if let Err(why) = self.hive.work(offset, 1).and_then(|()| self.hive.tell(offset, name)) {
             self.list = &[];
             self.error = None;
             return Some(Err(why));
         }
-        Some(Value::read(self.hive, offset))
+        Some(value)
     }
 }

@@ -328,6 +328,76 @@ fn overlapping_lists_do_not_take_forever() {
 }
 
 #[test]
+fn a_key_with_an_endless_name_is_refused() {
+    for minor in [1, 5] {
+        let mut builder = HiveBuilder::new(minor);
+        builder.key(&"n".repeat(255));
+        assert_eq!(errors(open(&builder.build()).root()), []);
+        builder.key(&"m".repeat(256));
+        let hive = open(&builder.build());
+        let keys: Vec<_> = hive.root().subkeys().collect();
+        assert_eq!(keys.iter().filter(|key| key.is_ok()).count(), 1);
+        assert!(keys.iter().any(|key| matches!(key, Err(why) if why.reason == Reason::Name(256))));
+    }
+}
+
+#[test]
+fn what_is_shared_is_not_told_forever() {
+    // Thousands of elements that lead to one value, whose name and data are long.
+    let mut builder = HiveBuilder::new(5);
+    builder.key("").value(&"n".repeat(16_000), Kind::Binary, &[7; 16_000]);
+    for i in 0..9000 {
+        builder.key("").u32(&format!("{i}"), i);
+    }
+    let mut hive = builder.build();
+    let list = word(&hive, record(&hive, "") + 40) + BINS + HEAD;
+    let first: [u8; 4] = hive[list..list + 4].try_into().unwrap();
+    hive[list..list + 9001 * 4].copy_from_slice(&first.repeat(9001));
+    let told = |told: &dyn Fn(&doorward_hive::Value<'_>) -> Result<usize, HiveError>| {
+        let (hive, mut sum) = (open(&hive), 0);
+        for value in hive.root().values() {
+            match value.and_then(|value| told(&value)) {
+                Ok(length) => sum += length,
+                Err(why) => return (sum, why.reason),
+            }
+        }
+        panic!("{sum} bytes and no end");
+    };
+    let most = 4 << 20;
+    let (names, why) = told(&|value| Ok(value.name().len()));
+    assert!(names < most && why == Reason::Work, "{names} {why}");
+    let (data, why) = told(&|value| value.data().map(|data| data.len()));
+    assert!(data < most && why == Reason::Work, "{data} {why}");
+    // Keys that share a class name and a descriptor.
+    let mut builder = HiveBuilder::new(5);
+    builder.key("").class(&"c".repeat(30_000)).security(&[1; 15_000]);
+    for i in 0..3000 {
+        builder.key(&format!("{i}"));
+    }
+    let mut hive = builder.build();
+    let (root, own) = (record(&hive, ""), |hive: &[u8], at: usize| hive[at..at + 4].try_into().unwrap());
+    let (security, class): ([u8; 4], [u8; 4]) = (own(&hive, root + 44), own(&hive, root + 48));
+    let keys: Vec<usize> = {
+        let hive = open(&hive);
+        hive.root().subkeys().map(|key| usize::try_from(key.unwrap().file_offset()).unwrap() + HEAD).collect()
+    };
+    for key in keys {
+        hive[key + 44..key + 48].copy_from_slice(&security);
+        hive[key + 48..key + 52].copy_from_slice(&class);
+        hive[key + 74..key + 76].copy_from_slice(&60_000u16.to_le_bytes());
+    }
+    for told in [
+        |key: Key<'_>| key.class_name().map(|name| name.map_or(0, |name| name.len())),
+        |key: Key<'_>| key.security_descriptor().map(|raw| raw.map_or(0, <[u8]>::len)),
+    ] {
+        let hive = open(&hive);
+        let all: Vec<_> = hive.root().subkeys().map(|key| key.and_then(told)).collect();
+        assert!(all.iter().flatten().sum::<usize>() < most);
+        assert!(all.iter().any(|told| matches!(told, Err(why) if why.reason == Reason::Work)));
+    }
+}
+
+#[test]
 fn depth_is_limited() {
     let mut builder = HiveBuilder::new(5);
     let mut key = builder.key("");

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{listing, log, open, system};
-use doorward_hive::testing::{HiveBuilder, entries_log, pages_log, seal, unfinished};
+use doorward_hive::testing::{HiveBuilder, entries_log, pages_log, seal, seal_log, unfinished};
 use doorward_hive::{Hive, Log, State};
 
 /// Two states of a hive; the first one is unfinished.
@@ -159,6 +159,47 @@ fn damaged_logs_change_nothing() {
     let mut log = log.clone();
     log[first_bin + 8] ^= 1;
     is_refused(&before, &log, "is damaged");
+}
+
+#[test]
+fn a_log_that_was_sealed_again_is_sound() {
+    let Case { before, after } = case(5);
+    let sound = entries_log(&[&before, &after, &before, &after], 10);
+    let mut log = sound.clone();
+    for at in (0..log.len()).filter(|at| sound[*at..].starts_with(b"HvLE")) {
+        log[at + 24..at + 40].fill(0);
+    }
+    log[508..512].fill(0);
+    is_refused(&before, &log, "its checksum is wrong");
+    seal_log(&mut log);
+    assert_eq!(log, sound);
+    for length in [0, 511, 512, 530, log.len() - 1] {
+        seal_log(&mut log[..length]);
+    }
+    assert_eq!(log, sound, "what does not end is left as it is");
+}
+
+#[test]
+fn a_log_that_makes_the_hive_huge_adds_no_bytes() {
+    const HUGE: u32 = (512 << 20) - 4096;
+    let Case { before, after } = case(5);
+    let mut entries = entries_log(&[&before, &after], 10);
+    entries[512 + 16..512 + 20].copy_from_slice(&HUGE.to_le_bytes());
+    seal_log(&mut entries);
+    let hive = recovered(&before, &[("SYSTEM.LOG1", &entries)]);
+    assert_eq!(hive.state(), State::Recovered);
+    assert!(listing(&hive) == listing(&open(&after)), "{:?}", hive.notes());
+    // A key that would be where no byte is.
+    let at = usize::try_from(open(&after).key("Select").unwrap().unwrap().file_offset()).unwrap() + 4;
+    let mut astray = after.clone();
+    astray[at + 28..at + 32].copy_from_slice(&0x1000_0000u32.to_le_bytes());
+    astray[at + 20..at + 24].copy_from_slice(&1u32.to_le_bytes());
+    let mut entries = entries_log(&[&before, &astray], 10);
+    entries[512 + 16..512 + 20].copy_from_slice(&HUGE.to_le_bytes());
+    seal_log(&mut entries);
+    let hive = recovered(&before, &[("SYSTEM.LOG1", &entries)]);
+    let why = hive.key("Select").unwrap().unwrap().subkeys().next().unwrap().unwrap_err();
+    assert_eq!(why.reason, doorward_hive::Reason::OutOfBounds(0x1000_0000));
 }
 
 #[test]

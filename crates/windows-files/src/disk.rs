@@ -134,6 +134,20 @@ pub(crate) enum ConfigKind {
     MetabaseBin,
 }
 
+impl ConfigKind {
+    const ALL: [(Self, &str); 4] = [
+        (Self::ApplicationHost, "applicationHost.config"),
+        (Self::Redirection, "redirection.config"),
+        (Self::MetabaseXml, "MetaBase.xml"),
+        (Self::MetabaseBin, "MetaBase.bin"),
+    ];
+
+    /// What a file of this name is.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, own)| own.eq_ignore_ascii_case(name)).map(|(kind, _)| kind)
+    }
+}
+
 /// A Windows system disk, or what of it there is.
 #[derive(Debug)]
 pub struct Disk {
@@ -201,7 +215,7 @@ impl Disk {
         self.hives.iter().map(|opened| opened.kind).collect()
     }
 
-    fn new(path: String) -> Self {
+    pub(crate) fn new(path: String) -> Self {
         Self { path, hives: Vec::new(), configs: Vec::new(), windows: None, whole: false, unseen: Vec::new() }
     }
 
@@ -209,7 +223,7 @@ impl Disk {
         self.hives.iter().find(|opened| opened.kind == kind)
     }
 
-    fn add(&mut self, opened: Opened) {
+    pub(crate) fn add(&mut self, opened: Opened) {
         if let Some(first) = self.hive(opened.kind) {
             let why = format!("it is a second {}; {} was read", opened.kind.as_str(), first.file);
             self.unseen.push(Unseen::new(subject(opened.kind), opened.file, why));
@@ -248,14 +262,11 @@ impl Disk {
     }
 
     fn read_iis(&mut self, below: &Path, config: &[&str], inetsrv: &[&str]) {
-        use ConfigKind::{ApplicationHost, MetabaseBin, MetabaseXml, Redirection};
-        let all = [
-            (ApplicationHost, config, "applicationHost.config"),
-            (Redirection, config, "redirection.config"),
-            (MetabaseXml, inetsrv, "MetaBase.xml"),
-            (MetabaseBin, inetsrv, "MetaBase.bin"),
-        ];
-        for (kind, folders, name) in all {
+        for (kind, name) in ConfigKind::ALL {
+            let folders = match kind {
+                ConfigKind::ApplicationHost | ConfigKind::Redirection => config,
+                ConfigKind::MetabaseXml | ConfigKind::MetabaseBin => inetsrv,
+            };
             match folder::walk(below, folders)
                 .and_then(|dir| dir.map_or(Ok(None), |dir| folder::find(&dir, name)))
             {
@@ -297,7 +308,7 @@ fn subject(kind: HiveKind) -> Subject {
     }
 }
 
-fn refused(file: &Path, why: &DiskError) -> Unseen {
+pub(crate) fn refused(file: &Path, why: &DiskError) -> Unseen {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let kind = HiveKind::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(&name));
     Unseen::new(subject(kind.unwrap_or(HiveKind::System)), format!("registry hive {name}"), why.to_string())

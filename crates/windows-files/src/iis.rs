@@ -13,7 +13,10 @@ use crate::xml::Element;
 
 mod addresses;
 mod application_host;
+mod kept;
 mod metabase;
+
+use kept::Kept;
 
 /// Services whose presence means that IIS is installed.
 const SERVICES: [&str; 5] = ["W3SVC", "IISADMIN", "MSFTPSVC", "FTPSVC", "WAS"];
@@ -86,6 +89,7 @@ fn of_windows(nt: &str) -> Option<&'static str> {
 
 fn read(config: &ConfigFile, iis: &mut Iis) -> Result<(), String> {
     let xml = || Element::parse(&config.bytes).map_err(|why| why.to_string());
+    let mut kept = Kept::default();
     match config.kind {
         ConfigKind::MetabaseBin => Err("the binary metabase of IIS 4 to 5.1 is not read".into()),
         ConfigKind::Redirection => {
@@ -102,12 +106,14 @@ fn read(config: &ConfigFile, iis: &mut Iis) -> Result<(), String> {
             }
         }
         ConfigKind::ApplicationHost => {
-            iis.sites.extend(application_host::sites(&xml()?, &config.file)?);
-            Ok(())
+            let result = application_host::sites(&xml()?, &config.file, &mut kept);
+            iis.sites.extend(kept.sites);
+            result
         }
         ConfigKind::MetabaseXml => {
-            iis.sites.extend(metabase::sites(&xml()?, &config.file));
-            Ok(())
+            let result = metabase::sites(&xml()?, &config.file, &mut kept);
+            iis.sites.extend(kept.sites);
+            result
         }
     }
 }

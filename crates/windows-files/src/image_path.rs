@@ -1,28 +1,38 @@
 //! From what the registry says of a program (`ImagePath`, `ServiceDll`) to the program's path.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// Ends of file names that programs have.
 const PROGRAMS: [&str; 7] = [".exe", ".sys", ".dll", ".com", ".bat", ".cmd", ".scr"];
 
-/// Variables of the machine, by their names in lower case.
+/// Most bytes that are put in for variables in all. A machine's services need some 30 KiB; variables made of variables
+/// could have any length.
+const LIMIT: usize = 4 << 20;
+
+/// Variables of the machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Variables(BTreeMap<String, String>);
+pub(crate) struct Variables {
+    /// By their names in lower case.
+    values: BTreeMap<String, String>,
+    /// Bytes that were put in so far.
+    used: Cell<usize>,
+}
 
 impl Variables {
     /// Sets a variable, unless it is set.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.0.entry(name.to_lowercase()).or_insert_with(|| value.into());
+        self.values.entry(name.to_lowercase()).or_insert_with(|| value.into());
     }
 
-    /// Replaces `%NAME%`. What is not known stays as it is; what was put in is not looked at again.
+    /// Replaces `%NAME%`. What is not known stays as it is, as does all that follows when too much was put in; what was
+    /// put in is not looked at again.
     pub(crate) fn expand(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('%') {
             out.push_str(before);
-            let found =
-                after.split_once('%').and_then(|(name, end)| Some((self.0.get(&name.to_lowercase())?, end)));
+            let found = after.split_once('%').and_then(|(name, end)| Some((self.value(name)?, end)));
             if let Some((value, end)) = found {
                 out.push_str(value);
                 rest = end;
@@ -33,6 +43,16 @@ impl Variables {
         }
         out.push_str(rest);
         out
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        let value = self.values.get(&name.to_lowercase())?;
+        let used = self.used.get() + value.len();
+        if used > LIMIT {
+            return None;
+        }
+        self.used.set(used);
+        Some(value)
     }
 }
 
@@ -120,6 +140,19 @@ mod tests {
         assert_eq!(program(" \0", false, &variables()), None);
         let driver = program(r"System32\Drivers\my driver.sys", true, &variables());
         assert_eq!(driver, Some((r"C:\WINNT\System32\Drivers\my driver.sys".into(), String::new())));
+    }
+
+    #[test]
+    fn variables_of_variables_end() {
+        let mut variables = Variables::default();
+        variables.set("v0", "x".repeat(1000));
+        for n in 1..100 {
+            let value = variables.expand(&format!("%v{}%", n - 1).repeat(10));
+            variables.set(&format!("v{n}"), value);
+        }
+        let all: usize = variables.values.values().map(String::len).sum();
+        assert!(all < 2 * LIMIT, "{all}");
+        assert_eq!(variables.expand(r"%v2%\x"), r"%v2%\x", "as it is written");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Reads a Windows system disk: services, IIS, programs, settings that open ways in, from its registry and files.
 //!
-//! [`Disk::open`] finds the registry below a directory, [`Disk::from_files`] takes single hives, [`collect`] tells all
-//! that they hold. It works on any system, executes nothing, writes nothing, and follows no links.
+//! [`Disk::open`] finds the registry below a directory, [`Disk::from_files`] takes single hives (as does
+//! [`Disk::from_memory`]), [`collect`] tells all that they hold. It works on any system, executes nothing, writes nothing, and follows no links.
 //!
 //! ```no_run
 //! use doorward_windows_files::{Disk, collect};
@@ -23,6 +23,7 @@ mod host;
 mod iis;
 mod image_path;
 mod listeners;
+mod memory;
 mod products;
 mod registry;
 pub mod security;

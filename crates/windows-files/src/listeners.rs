@@ -10,6 +10,9 @@ use doorward_model::{Host, Iis, IisSiteKind, Listener, Protocol, Service, Start,
 use crate::registry::{Node, Registry};
 
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+/// Most doors of one kind: a list in the registry has any length.
+const LIMIT: usize = 1000;
+
 const ANY6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// What the configuration says of doors.
@@ -40,7 +43,7 @@ pub(crate) fn collect(
     server(&set, host, &mut doors);
     rpc(&set, &mut doors);
     winrm(registry, &mut doors);
-    sql_server(registry, &mut doors);
+    sql_server(registry, &set, &mut doors);
     if let Some(iis) = iis {
         sites(iis, &mut doors);
     }
@@ -162,7 +165,7 @@ fn server(set: &Node<'_>, host: &Host, doors: &mut Doors<'_>) {
         .collect();
     // Which interface is meant cannot be told when only some are off.
     let addresses = if addresses.is_empty() { vec![ANY] } else { addresses };
-    for address in addresses {
+    for address in first(addresses, set, "addresses on which NetBIOS listens") {
         doors.tcp(&service, address, 139, &key.place);
     }
 }
@@ -182,7 +185,7 @@ fn winrm(registry: Registry<'_>, doors: &mut Doors<'_>) {
     if key.is_some() {
         doors.all_of("WinRM");
     }
-    for listener in key.iter().flat_map(super::registry::Node::children).take(1000) {
+    for listener in key.iter().flat_map(super::registry::Node::children).take(LIMIT) {
         let name = listener.name();
         let (address, transport) = name.rsplit_once('+').unwrap_or((&name, ""));
         if listener.number("enabled") == Some(0) {
@@ -197,17 +200,17 @@ fn winrm(registry: Registry<'_>, doors: &mut Doors<'_>) {
 }
 
 /// Ports of SQL Server's instances: fixed ones, or those that were taken last.
-fn sql_server(registry: Registry<'_>, doors: &mut Doors<'_>) {
+fn sql_server(registry: Registry<'_>, set: &Node<'_>, doors: &mut Doors<'_>) {
     let mut found: Vec<(String, u16, String)> = Vec::new();
     for sql in registry.software_both(r"Microsoft\Microsoft SQL Server", Subject::Listeners) {
         let Some(names) = sql.child(r"Instance Names\SQL") else { continue };
-        for instance in names.values().take(1000) {
+        for instance in names.values().take(LIMIT) {
             let name = instance.name().into_owned();
             let Some(id) = names.text_in(&name, &instance) else { continue };
             let tcp = sql.child(&format!(r"{id}\MSSQLServer\SuperSocketNetLib\Tcp"));
-            found.extend(
-                tcp.into_iter().flat_map(|tcp| ports(&tcp)).map(|(port, place)| (name.clone(), port, place)),
-            );
+            let ports = tcp.into_iter().flat_map(|tcp| ports(&tcp));
+            let room = (LIMIT + 1).saturating_sub(found.len());
+            found.extend(ports.take(room).map(|(port, place)| (name.clone(), port, place)));
         }
     }
     for tcp in
@@ -215,7 +218,7 @@ fn sql_server(registry: Registry<'_>, doors: &mut Doors<'_>) {
     {
         found.extend(ports(&tcp).into_iter().map(|(port, place)| ("MSSQLSERVER".to_owned(), port, place)));
     }
-    for (instance, port, place) in found {
+    for (instance, port, place) in first(found, set, "ports of SQL Server") {
         let is_default = instance.eq_ignore_ascii_case("MSSQLSERVER");
         let service = if is_default { instance } else { format!("MSSQL${instance}") };
         if let Some(service) = doors.alive.up(&service).map(str::to_owned) {
@@ -232,12 +235,24 @@ fn ports(tcp: &Node<'_>) -> Vec<(u16, String)> {
     for key in [tcp.child("IPAll"), Some(tcp.clone())].into_iter().flatten() {
         for name in ["TcpPort", "TcpDynamicPorts"] {
             let text = key.shown(name).unwrap_or_default();
-            let numbers =
-                text.split(',').filter_map(|port| port.trim().parse().ok()).filter(|&port: &u16| port != 0);
+            let numbers = text
+                .split(',')
+                .filter_map(|port| port.trim().parse().ok())
+                .filter(|&port: &u16| port != 0)
+                .take(LIMIT);
             ports.extend(numbers.map(|port| (port, format!(r"{}\{name}", key.place))));
         }
     }
     ports
+}
+
+/// As many as are kept; that there are more is told.
+fn first<T>(mut all: Vec<T>, key: &Node<'_>, what: &str) -> Vec<T> {
+    if all.len() > LIMIT {
+        all.truncate(LIMIT);
+        key.note(what, format!("more than {LIMIT}; the others are left out"));
+    }
+    all
 }
 
 /// Sites of IIS that start with their service.

@@ -11,17 +11,23 @@ use crate::{Disk, HiveKind};
 /// How many failures are kept one by one. A hive with more is broken as a whole.
 const FAILURE_LIMIT: usize = 2000;
 
+/// How many bytes of them.
+const TEXT_LIMIT: usize = 8 << 20;
+
 /// Where failures go.
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
     unseen: RefCell<Vec<Unseen>>,
+    bytes: Cell<usize>,
     dropped: Cell<usize>,
 }
 
 impl Sink {
     pub(crate) fn note(&self, unseen: Unseen) {
         let mut all = self.unseen.borrow_mut();
-        if all.len() < FAILURE_LIMIT {
+        let bytes = self.bytes.get() + unseen.what.len() + unseen.why.len();
+        if all.len() < FAILURE_LIMIT && bytes <= TEXT_LIMIT {
+            self.bytes.set(bytes);
             all.push(unseen);
         } else {
             self.dropped.set(self.dropped.get() + 1);

@@ -1,6 +1,6 @@
 //! Services and drivers of a control set, from `ControlSetNNN\Services`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use doorward_model::{
     Dependency, DependencyKind, Manager, Service, Start, State, Subject, Unseen, WindowsService,
@@ -38,7 +38,8 @@ pub(crate) fn collect(registry: Registry<'_>, set: &Node<'_>, variables: &Variab
     let mut all: Vec<(Service, Needs)> = Vec::new();
     match set.child("Services") {
         Some(services) => {
-            all.extend(services.children().filter_map(|key| service(&key, variables, &svchost_groups)));
+            let listed = Listed::of(&svchost_groups);
+            all.extend(services.children().filter_map(|key| service(&key, variables, &listed)));
         }
         None => set.note(&format!(r"{}\Services", set.place), "there is no such key: no service is known"),
     }
@@ -60,11 +61,27 @@ fn svchost_groups(registry: Registry<'_>) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-fn service(
-    key: &Node<'_>,
-    variables: &Variables,
-    svchost_groups: &BTreeMap<String, Vec<String>>,
-) -> Option<(Service, Needs)> {
+/// The services of each group of `svchost.exe`, to be looked up; all names in lower case.
+struct Listed(HashMap<String, HashSet<String>>);
+
+impl Listed {
+    fn of(groups: &BTreeMap<String, Vec<String>>) -> Self {
+        let mut all: HashMap<String, HashSet<String>> = HashMap::new();
+        for (name, members) in groups {
+            let members = || members.iter().map(|member| member.to_ascii_lowercase()).collect();
+            all.entry(name.to_ascii_lowercase()).or_insert_with(members);
+        }
+        Self(all)
+    }
+
+    /// Whether a service is in the group that it names; `None` when nothing is known of groups, or it names none.
+    fn has(&self, service: &str, group: Option<&str>) -> Option<bool> {
+        let group = group.filter(|_| !self.0.is_empty())?.to_ascii_lowercase();
+        Some(self.0.get(&group).is_some_and(|members| members.contains(&service.to_ascii_lowercase())))
+    }
+}
+
+fn service(key: &Node<'_>, variables: &Variables, svchost: &Listed) -> Option<(Service, Needs)> {
     let mut start = None;
     let mut windows = WindowsService::default();
     let mut needs = Needs { services: Vec::new(), groups: Vec::new() };
@@ -120,7 +137,7 @@ fn service(
         // Without an image path, a driver is looked for under its own name.
         executable = Some(variables.expand(&format!(r"%SystemRoot%\System32\drivers\{}.sys", key.name())));
     }
-    windows.svchost_listed = listed(&key.name(), windows.svchost_group.as_deref(), svchost_groups);
+    windows.svchost_listed = svchost.has(&key.name(), windows.svchost_group.as_deref());
     windows.depends_on_groups.clone_from(&needs.groups);
     let service = Service {
         name: key.name(),
@@ -164,13 +181,6 @@ fn svchost_group(arguments: &str) -> Option<String> {
     words.next().map(str::to_owned)
 }
 
-fn listed(name: &str, group: Option<&str>, groups: &BTreeMap<String, Vec<String>>) -> Option<bool> {
-    let group = group.filter(|_| !groups.is_empty())?;
-    let members =
-        groups.iter().find(|(name, _)| name.eq_ignore_ascii_case(group)).map(|(_, members)| members);
-    Some(members.is_some_and(|members| members.iter().any(|member| member.eq_ignore_ascii_case(name))))
-}
-
 /// Events that start it: entries of `TriggerInfo` whose action is 1, start.
 fn triggers(key: &Node<'_>) -> u32 {
     let Some(triggers) = key.child("TriggerInfo") else { return 0 };
@@ -193,6 +203,7 @@ fn resolve(all: Vec<(Service, Needs)>, group_order: &[String], registry: Registr
             members.entry(group.to_lowercase()).or_default().push(member);
         }
     }
+    let known: HashSet<String> = group_order.iter().map(|group| group.to_ascii_lowercase()).collect();
     let mut count = 0;
     let mut services = Vec::with_capacity(all.len());
     for (mut service, needs) in all {
@@ -204,17 +215,21 @@ fn resolve(all: Vec<(Service, Needs)>, group_order: &[String], registry: Registr
             .partition(|name| name.starts_with('+'));
         let mut on: BTreeSet<String> =
             plain.into_iter().map(|name| names.get(&name.to_lowercase()).cloned().unwrap_or(name)).collect();
+        let mut seen = HashSet::new();
         for group in groups {
             let group = group.trim_start_matches('+');
+            if !seen.insert(group.to_lowercase()) {
+                continue;
+            }
             let Some(members) = members.get(&group.to_lowercase()) else {
-                let known = group_order.iter().any(|other| other.eq_ignore_ascii_case(group));
+                let known = known.contains(&group.to_ascii_lowercase());
                 let why = if known { "no service is in that group" } else { "there is no such group" };
                 let what = format!("{} depends on the group {group}", service.name);
                 registry.sink().note(Unseen::new(Subject::Dependencies, what, why));
                 continue;
             };
-            let all_disabled = members.iter().all(|(_, disabled)| *disabled);
             if count + members.len() <= DEPENDENCY_LIMIT {
+                let all_disabled = members.iter().all(|(_, disabled)| *disabled);
                 on.extend(
                     members.iter().filter(|(_, off)| all_disabled || !off).map(|(name, _)| name.clone()),
                 );

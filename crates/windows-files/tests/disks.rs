@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Made, of, system};
-use doorward_hive::testing::HiveBuilder;
-use doorward_model::Subject;
+use doorward_hive::testing::{HiveBuilder, entries_log, unfinished};
+use doorward_model::{Start, Subject};
 use doorward_windows_files::{Disk, DiskError, HiveKind, collect};
 
 fn small() -> Vec<u8> {
@@ -100,4 +100,29 @@ fn links_are_not_followed() {
         .unwrap();
     std::os::unix::fs::symlink(outside.path().join("config/SYSTEM"), made.path().join("SYSTEM")).unwrap();
     assert!(matches!(Disk::open(made.path()), Err(DiskError::NoWindows { .. })));
+}
+
+#[test]
+fn files_in_memory_are_the_same_as_on_a_disk() {
+    let mut builder = system(5, "X", "ServerNT", &[of("W3SVC", "W3", 2, "x.exe", &[])]).sequence(10);
+    let mut before = builder.build();
+    unfinished(&mut before);
+    builder.key(r"ControlSet001\Services\W3SVC").u32("Start", 4);
+    let log = entries_log(&[&before, &builder.build()], 10);
+    let metabase = r#"<c><MBProperty><a Location="/LM/W3SVC/1" ServerBindings=":80:"/></MBProperty></c>"#;
+    let files =
+        [("SYSTEM", before), ("system.log1", log), ("METABASE.XML", metabase.into()), ("x", Vec::new())];
+    let files = |names: &[&str]| {
+        let some = files.iter().filter(|(name, _)| names.contains(name));
+        some.map(|(name, bytes)| (name.to_string(), bytes.clone())).collect::<Vec<_>>()
+    };
+    let snapshot =
+        collect(&Disk::from_memory(files(&["SYSTEM", "system.log1", "METABASE.XML", "x"])).unwrap());
+    let windows = snapshot.windows.as_ref().unwrap();
+    assert_eq!(windows.hives[0].state, "recovered", "{:?}", windows.hives);
+    assert_eq!(snapshot.service("W3SVC").unwrap().start, Start::Masked);
+    assert_eq!(windows.iis.as_ref().unwrap().sites.len(), 1);
+    assert!(snapshot.unseen.iter().any(|u| u.why.contains("x: the file is empty")));
+    assert!(matches!(Disk::from_memory(files(&["METABASE.XML"])), Err(DiskError::Nothing)));
+    assert!(matches!(Disk::from_memory(files(&["x"])), Err(DiskError::Hive { .. })));
 }

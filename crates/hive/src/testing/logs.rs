@@ -7,6 +7,9 @@ use crate::recover::marvin::marvin;
 const SECTOR: usize = 512;
 const PAGE: usize = 4096;
 
+/// Length of an entry's head.
+const HEAD: usize = 40;
+
 /// Corrects the checksum of a base block after it was changed.
 ///
 /// # Panics
@@ -15,6 +18,22 @@ pub fn seal(file: &mut [u8]) {
     let head = file.first_chunk().expect("a base block");
     let sum = base::checksum(head);
     put(file, 508, sum);
+}
+
+/// Corrects all checksums of a log after it was changed: of its base block, and of its entries if it has any. What ends
+/// before its time is left as it is.
+pub fn seal_log(log: &mut [u8]) {
+    if log.len() < base::HEAD {
+        return;
+    }
+    seal(log);
+    let mut rest = &mut log[base::HEAD..];
+    while rest.len() >= HEAD && rest.starts_with(b"HvLE") {
+        let size = crate::bytes::u32(rest, 4) as usize;
+        let Some((entry, after)) = rest.split_at_mut_checked(size).filter(|_| size >= HEAD) else { return };
+        seal_entry(entry);
+        rest = after;
+    }
 }
 
 /// Makes a hive look as if writing it had been cut off: the first sequence number is one more than the second.
@@ -54,11 +73,15 @@ fn entry(before: &[u8], after: &[u8], sequence: u32) -> Vec<u8> {
     entry.resize(entry.len().next_multiple_of(SECTOR), 0);
     let size = number(entry.len());
     put(&mut entry, 4, size);
-    let sum = marvin(&entry[40..]);
+    seal_entry(&mut entry);
+    entry
+}
+
+fn seal_entry(entry: &mut [u8]) {
+    let sum = marvin(&entry[HEAD..]);
     entry[24..32].copy_from_slice(&sum.to_le_bytes());
     let sum = marvin(&entry[..32]);
-    entry[32..40].copy_from_slice(&sum.to_le_bytes());
-    entry
+    entry[32..HEAD].copy_from_slice(&sum.to_le_bytes());
 }
 
 /// A log as of Windows Vista to 8 (`kind` 1), or up to Windows 2000 (`kind` 2), that turns one state of a hive into

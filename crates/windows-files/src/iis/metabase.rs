@@ -6,6 +6,7 @@ use doorward_model::{IisSite, IisSiteKind};
 
 use super::addresses::Addresses;
 use super::binding;
+use super::kept::{BINDING_LIMIT, Kept};
 use crate::xml::Element;
 
 /// Services by their name in the metabase, what their sites are, and the protocol that they speak.
@@ -21,7 +22,7 @@ const SERVICES: [(&str, IisSiteKind, &str); 6] = [
 /// Longest chain of places that is followed upwards.
 const DEPTH_LIMIT: usize = 64;
 
-pub(super) fn sites(root: &Element, file: &str) -> Vec<IisSite> {
+pub(super) fn sites(root: &Element, file: &str, kept: &mut Kept) -> Result<(), String> {
     let empty = Element::default();
     let base = root.at("MBProperty").unwrap_or(&empty);
     let places: BTreeMap<String, &Element> = base
@@ -32,15 +33,19 @@ pub(super) fn sites(root: &Element, file: &str) -> Vec<IisSite> {
         })
         .collect();
     let metabase = Metabase { places };
-    let mut sites = Vec::new();
     for (place, element) in &metabase.places {
         let parts: Vec<&str> = place.split('/').collect();
         let [_, "LM", service, id] = parts[..] else { continue };
         let service = SERVICES.iter().find(|(name, ..)| *name == service);
-        let (Some((_, kind, protocol)), true) = (service, id.parse::<u32>().is_ok()) else { continue };
-        sites.push(metabase.site(place, element, id, *kind, protocol, file));
+        let (Some((_, kind, protocol)), true) = (service, is_number(id)) else { continue };
+        kept.add(metabase.site(place, element, id, *kind, protocol, file))?;
     }
-    sites
+    Ok(())
+}
+
+/// Whether it is a site's number. With zeros before it, each could be the beginning of all that follow.
+fn is_number(id: &str) -> bool {
+    !id.starts_with(['+', '0']) && id.parse::<u32>().is_ok()
 }
 
 struct Metabase<'a> {
@@ -74,7 +79,7 @@ impl Metabase<'_> {
         let mut bindings = Vec::new();
         for (attribute, protocol) in [("ServerBindings", protocol), ("SecureBindings", &secure)] {
             let texts = self.inherited(place, attribute).unwrap_or_default().split_whitespace();
-            bindings.extend(texts.map(|text| binding(protocol, text)));
+            bindings.extend(texts.take(BINDING_LIMIT + 1).map(|text| binding(protocol, text)));
         }
         bindings.sort();
         let root = format!("{place}/ROOT");

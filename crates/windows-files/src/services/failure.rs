@@ -14,7 +14,7 @@ pub(super) fn in_words(raw: &[u8], command: Option<&str>) -> Option<String> {
     };
     let count = usize::try_from(word(12)?).ok()?.min(LIMIT);
     let first = usize::try_from(word(16)?).ok()?;
-    let mut actions = Vec::new();
+    let (mut actions, mut command) = (Vec::new(), command);
     for number in 0..count {
         let at = first.checked_add(number * 8)?;
         let (Some(kind), Some(delay)) = (word(at), word(at.checked_add(4)?)) else { break };
@@ -23,7 +23,8 @@ pub(super) fn in_words(raw: &[u8], command: Option<&str>) -> Option<String> {
             0 => "nothing".to_owned(),
             1 => format!("restart after {seconds} s"),
             2 => format!("reboot after {seconds} s"),
-            3 => format!("run {} after {seconds} s", command.unwrap_or("a command")),
+            // Told once: it may be long.
+            3 => format!("run {} after {seconds} s", command.replace("it").unwrap_or("a command")),
             other => format!("action {other} after {seconds} s"),
         });
     }
@@ -53,6 +54,8 @@ mod tests {
         let expected =
             "restart after 60 s, run c:\\page.cmd after 120 s, nothing; counted anew after 86400 s";
         assert_eq!(told.as_deref(), Some(expected));
+        let twice = in_words(&raw(&[0, 0, 0, 2, 0x14, 3, 0, 3, 1000]), Some("x"));
+        assert_eq!(twice.as_deref(), Some("run x after 0 s, run it after 1 s"));
         assert_eq!(in_words(&raw(&[0, 0, 0, 1, 0x14, 0, 0]), None), None);
         assert_eq!(in_words(&raw(&[0, 0, 0, 9, u32::MAX, 0, 0]), None), None);
     }
