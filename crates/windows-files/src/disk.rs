@@ -145,6 +145,8 @@ pub struct Disk {
     pub(crate) windows: Option<String>,
     /// Whether there was a disk, so that a file that was not found does not exist.
     pub(crate) whole: bool,
+    /// The root directory of the drive that Windows is on, when it was given and not Windows' own directory alone.
+    pub(crate) root: Option<PathBuf>,
     pub(crate) unseen: Vec<Unseen>,
 }
 
@@ -164,6 +166,7 @@ impl Disk {
         }
         match found {
             Some(found) => {
+                disk.root = found.is_drive.then(|| path.to_owned());
                 disk.windows = found.windows;
                 disk.whole = true;
                 disk.read_iis(&found.system32, &["inetsrv", "config"], &["inetsrv"]);
@@ -202,7 +205,15 @@ impl Disk {
     }
 
     fn new(path: String) -> Self {
-        Self { path, hives: Vec::new(), configs: Vec::new(), windows: None, whole: false, unseen: Vec::new() }
+        Self {
+            path,
+            hives: Vec::new(),
+            configs: Vec::new(),
+            windows: None,
+            whole: false,
+            root: None,
+            unseen: Vec::new(),
+        }
     }
 
     pub(crate) fn hive(&self, kind: HiveKind) -> Option<&Opened> {

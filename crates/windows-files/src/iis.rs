@@ -18,13 +18,13 @@ mod metabase;
 /// Services whose presence means that IIS is installed.
 const SERVICES: [&str; 5] = ["W3SVC", "IISADMIN", "MSFTPSVC", "FTPSVC", "WAS"];
 
-/// What is known of IIS, when it is installed.
+/// What is known of IIS, when it is installed, and the directories that its web sites serve, as they are written.
 pub(crate) fn collect(
     registry: Registry<'_>,
     disk: &Disk,
     version: &Version,
     services: &[Service],
-) -> Option<Iis> {
+) -> Option<(Iis, Vec<String>)> {
     let has = |name: &&str| services.iter().any(|service| service.name.eq_ignore_ascii_case(name));
     let present = SERVICES.iter().any(has);
     if !present && disk.configs.is_empty() {
@@ -47,9 +47,10 @@ pub(crate) fn collect(
         let evidence = |_: &String| format!("Windows {}", version.nt().unwrap_or_default());
         iis.version_evidence = iis.version.as_ref().map(evidence);
     }
+    let mut directories = Vec::new();
     for config in &disk.configs {
         iis.files.push(config.file.clone());
-        if let Err(why) = read(config, &mut iis) {
+        if let Err(why) = read(config, &mut iis, &mut directories) {
             iis.complete = false;
             registry.sink().note(Unseen::new(
                 Subject::Listeners,
@@ -65,7 +66,7 @@ pub(crate) fn collect(
         registry.sink().note(Unseen::new(Subject::Listeners, "sites of IIS", why).with_remedy(remedy));
     }
     iis.sites.sort();
-    Some(iis)
+    Some((iis, directories))
 }
 
 /// The version of IIS that a Windows comes with.
@@ -84,7 +85,7 @@ fn of_windows(nt: &str) -> Option<&'static str> {
     })
 }
 
-fn read(config: &ConfigFile, iis: &mut Iis) -> Result<(), String> {
+fn read(config: &ConfigFile, iis: &mut Iis, directories: &mut Vec<String>) -> Result<(), String> {
     let xml = || Element::parse(&config.bytes).map_err(|why| why.to_string());
     match config.kind {
         ConfigKind::MetabaseBin => Err("the binary metabase of IIS 4 to 5.1 is not read".into()),
@@ -102,11 +103,15 @@ fn read(config: &ConfigFile, iis: &mut Iis) -> Result<(), String> {
             }
         }
         ConfigKind::ApplicationHost => {
-            iis.sites.extend(application_host::sites(&xml()?, &config.file)?);
+            let root = xml()?;
+            iis.sites.extend(application_host::sites(&root, &config.file)?);
+            directories.extend(application_host::directories(&root));
             Ok(())
         }
         ConfigKind::MetabaseXml => {
-            iis.sites.extend(metabase::sites(&xml()?, &config.file));
+            let root = xml()?;
+            iis.sites.extend(metabase::sites(&root, &config.file));
+            directories.extend(metabase::directories(&root));
             Ok(())
         }
     }
