@@ -38,6 +38,7 @@ fn extend(all: &mut entry::Entries, more: entry::Entries) {
     all.role.extend(more.role);
     all.base.extend(more.base);
     all.application.extend(more.application);
+    all.finding.extend(more.finding);
 }
 
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) {

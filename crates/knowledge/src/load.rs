@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::entry::Entries;
-use crate::{ApplicationEntry, BaseEntry, HazardClass, Problem, RoleEntry, ServiceEntry};
+use crate::{ApplicationEntry, BaseEntry, FindingEntry, HazardClass, Problem, RoleEntry, ServiceEntry};
 
 /// All files of `knowledge/`, as the build script packed them.
 static BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/entries"));
@@ -26,6 +26,8 @@ pub struct Knowledge {
     pub base: Vec<BaseEntry>,
     /// Applications.
     pub applications: Vec<ApplicationEntry>,
+    /// Settings that let in more than they should.
+    pub findings: Vec<FindingEntry>,
 }
 
 /// Why knowledge could not be loaded. Its text names file and place.
@@ -84,6 +86,7 @@ impl Knowledge {
         merge(&mut self.roles, file.role, |e| &e.id);
         merge(&mut self.base, file.base, |e| &e.id);
         merge(&mut self.applications, file.application, |e| &e.id);
+        merge(&mut self.findings, file.finding, |e| &e.id);
     }
 }
 
