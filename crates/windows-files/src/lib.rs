@@ -35,4 +35,5 @@ mod version;
 pub mod xml;
 
 pub use disk::{Disk, DiskError, HiveKind};
+pub use settings::TOPICS;
 pub use snapshot::{collect, collect_with};
