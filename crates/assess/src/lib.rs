@@ -8,13 +8,15 @@
 //! 3. `needs`: from the role, the base, the admin's way in, applications and the user's word along the graph;
 //! 4. `exposure`: who can reach each listener;
 //! 5. `verdict`: what nothing needs is a candidate, known to be dangerous or not;
-//! 6. `explain`: one service on one card.
+//! 6. `findings`: settings that let in more than they should;
+//! 7. `explain`: one service on one card.
 #![forbid(unsafe_code)]
 
 mod applications;
 mod doors;
 pub mod explain;
 mod exposure;
+mod findings;
 pub mod graph;
 mod needs;
 mod roles;
@@ -69,6 +71,7 @@ pub fn assess<'s>(snapshot: &'s Snapshot, index: &Index<'_>, options: &Options) 
     let mut doors = doors::open(&facts, &roles);
     verdict::judge_doors(&facts, &roles, &needs, &mut doors);
     let services = verdict::judge_services(&facts, &needs, &doors);
+    let findings = findings::find(&facts, &doors);
     let host = AuditHost {
         name: snapshot.host.name.clone(),
         os: snapshot.host.os.clone(),
@@ -82,7 +85,7 @@ pub fn assess<'s>(snapshot: &'s Snapshot, index: &Index<'_>, options: &Options) 
     let mut unseen = snapshot.unseen.clone();
     unseen.extend(exposure::Reach::new(snapshot).problem());
     unseen.sort();
-    let audit = Audit { schema_version: SCHEMA_VERSION, host, doors, services, findings: Vec::new(), unseen };
+    let audit = Audit { schema_version: SCHEMA_VERSION, host, doors, services, findings, unseen };
     Assessment { audit, graph }
 }
 

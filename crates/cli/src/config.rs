@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use doorward_knowledge::Knowledge;
+use doorward_model::OsFamily;
 use serde::Deserialize;
 
 use crate::args::{FailOn, JudgeArgs};
@@ -66,9 +67,12 @@ impl Config {
         Ok(config)
     }
 
-    /// The built-in knowledge with the user's. A role that no system has would silently require nothing.
-    pub(crate) fn knowledge(&self) -> anyhow::Result<Knowledge> {
-        let knowledge = Knowledge::load(self.knowledge.as_deref())?;
+    /// The knowledge of a family of systems, with the user's. A role that none has would silently require nothing.
+    pub(crate) fn knowledge(&self, family: OsFamily) -> anyhow::Result<Knowledge> {
+        let knowledge = match &self.knowledge {
+            Some(folder) => Knowledge::load(folder)?,
+            None => Knowledge::built_in_for(family),
+        };
         judge::check_roles(&self.roles, knowledge.roles.iter())?;
         Ok(knowledge)
     }

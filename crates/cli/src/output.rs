@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
+use doorward_model::Audit;
 use doorward_report::TextStyle;
 
 use crate::exit::OutputFailed;
@@ -12,6 +13,15 @@ use crate::exit::OutputFailed;
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(e).context(OutputFailed),
+        _ => Ok(()),
+    }
+}
+
+/// Writes an audit as JSON to standard output, piece by piece: of a large host it is larger than all else that is held.
+pub(crate) fn print_json(audit: &Audit) -> anyhow::Result<()> {
+    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match doorward_report::write_json(audit, &mut out).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(e).context(OutputFailed),
         _ => Ok(()),
     }

@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use doorward_knowledge::Knowledge;
+use doorward_knowledge::{ApplicationEntry, Knowledge, SettingProbe};
 use doorward_linux_files::{Tree, applications::Marker};
-use doorward_model::{SCHEMA_VERSION, Snapshot};
+use doorward_model::{OsFamily, SCHEMA_VERSION, Snapshot};
 use doorward_windows_files::Disk;
 
 use crate::args::SourceArgs;
@@ -28,19 +28,29 @@ pub(crate) fn several(args: &SourceArgs) -> anyhow::Result<Option<Vec<Vec<PathBu
 
 /// Collects or reads the facts of one machine, and the knowledge to judge them by.
 pub(crate) fn read(args: &SourceArgs, config: &Config) -> anyhow::Result<(Knowledge, Snapshot)> {
-    if args.windows.is_some() || !args.hive.is_empty() {
+    if !args.hive.is_empty() {
         // Both take milliseconds, and neither waits for the other.
         return std::thread::scope(|scope| {
-            let knowledge = scope.spawn(|| config.knowledge());
-            let snapshot = windows(args);
+            let knowledge = scope.spawn(|| config.knowledge(OsFamily::Windows));
+            let snapshot = hives::machines(&args.hive).and_then(|machines| {
+                let disk = Disk::from_files(machines.first().map_or(&[], Vec::as_slice))?;
+                let snapshot = doorward_windows_files::collect(&disk);
+                std::mem::forget(disk); // the program ends soon, and does without it until then
+                Ok(snapshot)
+            });
             let knowledge =
                 knowledge.join().map_err(|_| anyhow::anyhow!("reading the knowledge broke off"))?;
             Ok((knowledge?, snapshot?))
         });
     }
-    let knowledge = config.knowledge()?;
-    let snapshot = match &args.snapshot {
-        Some(path) => saved(path)?,
+    if let Some(path) = &args.snapshot {
+        let snapshot = saved(path)?;
+        return Ok((config.knowledge(snapshot.host.family)?, snapshot));
+    }
+    let family = if args.windows.is_some() { OsFamily::Windows } else { OsFamily::Linux };
+    let knowledge = config.knowledge(family)?;
+    let snapshot = match &args.windows {
+        Some(dir) => windows(dir, &knowledge)?,
         None => linux(args, &knowledge)?,
     };
     Ok((knowledge, snapshot))
@@ -51,17 +61,23 @@ pub(crate) fn of_hives(files: &[PathBuf]) -> anyhow::Result<Snapshot> {
     Ok(doorward_windows_files::collect(&Disk::from_files(files)?))
 }
 
-fn windows(args: &SourceArgs) -> anyhow::Result<Snapshot> {
-    match &args.windows {
-        Some(dir) => {
-            let disk = Disk::open(dir).with_context(|| format!("--windows {}", dir.display()))?;
-            Ok(doorward_windows_files::collect(&disk))
-        }
-        None => {
-            let machines = hives::machines(&args.hive)?;
-            of_hives(machines.first().map_or(&[], Vec::as_slice))
-        }
-    }
+fn windows(dir: &Path, knowledge: &Knowledge) -> anyhow::Result<Snapshot> {
+    use doorward_windows_files::applications::{Marker, Setting};
+    let disk = Disk::open(dir).with_context(|| format!("--windows {}", dir.display()))?;
+    let setting = |p: &SettingProbe| Setting {
+        name: p.name.clone(),
+        files: p.files.clone(),
+        pattern: p.pattern.clone(),
+    };
+    let marker = |a: &ApplicationEntry| Marker {
+        id: a.id.clone(),
+        files: a.recognise.files.clone(),
+        settings: a.settings.iter().map(setting).collect(),
+    };
+    let served = knowledge.applications.iter().filter(|a| !a.recognise.files.is_empty());
+    let markers: Vec<Marker> =
+        served.filter(|a| a.systems.iter().any(|s| s.is_windows())).map(marker).collect();
+    Ok(doorward_windows_files::collect_with(&disk, &markers))
 }
 
 fn linux(args: &SourceArgs, knowledge: &Knowledge) -> anyhow::Result<Snapshot> {
@@ -120,7 +136,7 @@ struct Version {
 
 /// What the collectors look for to recognise applications.
 fn markers(knowledge: &Knowledge) -> Vec<Marker> {
-    let marker = |a: &doorward_knowledge::ApplicationEntry| Marker {
+    let marker = |a: &ApplicationEntry| Marker {
         id: a.id.clone(),
         packages: a.recognise.packages.clone(),
         files: a.recognise.files.clone(),

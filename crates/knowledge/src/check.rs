@@ -5,7 +5,7 @@ use std::fmt;
 
 use doorward_model::Protocol;
 
-use crate::{DoorFact, Knowledge, Recognise};
+use crate::{DoorFact, FindingEntry, Knowledge, Recognise, ServiceEntry};
 
 /// A contradiction between entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,8 +90,39 @@ impl Knowledge {
                 }
             }
         }
+        for f in &self.findings {
+            let entry = format!("finding {}", f.id);
+            let of = |id: &str| self.services.iter().find(|s| s.id == id);
+            for problem in finding_problems(f, of) {
+                say(entry.clone(), problem);
+            }
+        }
         problems
     }
+}
+
+/// What is wrong with a finding. Its services have its topic among their settings, so that both are shown together.
+fn finding_problems<'k>(f: &FindingEntry, of: impl Fn(&str) -> Option<&'k ServiceEntry>) -> Vec<String> {
+    let mut problems = Vec::new();
+    if !is_id(&f.id) {
+        problems.push("its id is not in kebab-case".to_owned());
+    }
+    let needed = [("system", f.systems.len()), ("value", f.values.len()), ("source", f.sources.len())];
+    let missing = needed.into_iter().filter(|(_, count)| *count == 0);
+    problems.extend(missing.map(|(what, _)| format!("it names no {what}")));
+    let texts = [("topic", &f.topic), ("name", &f.name), ("text", &f.text), ("remedy", &f.remedy)];
+    let empty = texts.into_iter().filter(|(_, text)| text.trim().is_empty());
+    problems.extend(empty.map(|(what, _)| format!("its {what} is empty")));
+    for id in &f.services {
+        match of(id) {
+            None => problems.push(format!("there is no service {id:?}")),
+            Some(service) if !service.settings.contains(&f.topic) => {
+                problems.push(format!("the service {id:?} does not have {:?} among its settings", f.topic));
+            }
+            Some(_) => {}
+        }
+    }
+    problems
 }
 
 /// What is wrong with a door, if anything.

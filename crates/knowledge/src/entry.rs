@@ -6,7 +6,7 @@ use doorward_model::Protocol;
 use serde::{Deserialize, Serialize};
 
 use crate::systems::{System, Systems, describes};
-use crate::windows::{Hotfix, StartDefault, Uninstall};
+use crate::windows::{FindingEntry, Hotfix, StartDefault, Uninstall};
 
 /// What one file holds, or many together.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -27,6 +27,9 @@ pub(crate) struct Entries {
     /// `[[application]]`.
     #[serde(default)]
     pub(crate) application: Vec<ApplicationEntry>,
+    /// `[[finding]]`.
+    #[serde(default)]
+    pub(crate) finding: Vec<FindingEntry>,
 }
 
 /// One service: what it is, its doors, why it is dangerous, how it is restricted or removed.
@@ -85,6 +88,9 @@ pub struct ServiceEntry {
     /// How it is restricted when it must stay, best first.
     #[serde(default)]
     pub restrict: Vec<Restriction>,
+    /// Topics of the access settings that are its own, as the collector of Windows names them: `Terminal Services`.
+    #[serde(default)]
+    pub settings: Vec<String>,
     /// What is lost, or what else to know, when it is removed.
     #[serde(default)]
     pub removal: Option<String>,
@@ -94,9 +100,6 @@ pub struct ServiceEntry {
     /// Hotfixes that it alone makes necessary.
     #[serde(default)]
     pub hotfixes: Vec<Hotfix>,
-    /// Topics of the collected settings that are its own: `Terminal Services`.
-    #[serde(default)]
-    pub settings: Vec<String>,
     /// Benchmarks that name it: `CIS Debian 12 2.1.6`.
     #[serde(default)]
     pub benchmarks: Vec<String>,

@@ -7,6 +7,7 @@
 
 mod check;
 mod entry;
+mod finding;
 mod load;
 mod lookup;
 mod pattern;
@@ -23,4 +24,4 @@ pub use load::{Knowledge, LoadError};
 pub use lookup::Index;
 pub use pattern::Pattern;
 pub use systems::{NtVersion, System, Systems, SystemsError, holds_on};
-pub use windows::{Advice, DefaultStart, Edition, Hotfix, Mechanism, StartDefault, Uninstall};
+pub use windows::{Advice, DefaultStart, Edition, FindingEntry, Hotfix, Mechanism, StartDefault, Uninstall};

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::entry::Entries;
-use crate::{ApplicationEntry, BaseEntry, HazardClass, Problem, RoleEntry, ServiceEntry};
+use doorward_model::OsFamily;
 
-/// All files of `knowledge/`, as the build script packed them.
-static BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/entries"));
+use crate::entry::Entries;
+use crate::{ApplicationEntry, BaseEntry, FindingEntry, HazardClass, Problem, RoleEntry, ServiceEntry};
+
+/// The entries of `knowledge/` for each family of systems, as the build script packed them.
+static LINUX: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/linux"));
+static WINDOWS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/windows"));
 
 /// A user's file may not be larger.
 const FILE_LIMIT: u64 = 8 << 20;
@@ -26,6 +29,8 @@ pub struct Knowledge {
     pub base: Vec<BaseEntry>,
     /// Applications.
     pub applications: Vec<ApplicationEntry>,
+    /// Settings that let in more than they should.
+    pub findings: Vec<FindingEntry>,
 }
 
 /// Why knowledge could not be loaded. Its text names file and place.
@@ -58,24 +63,37 @@ impl Knowledge {
     /// # Panics
     /// Never: the build wrote what is read here, with the same types.
     pub fn built_in() -> Self {
-        let entries = postcard::from_bytes(BUILT_IN).expect("the build's own bytes");
         let mut all = Self::default();
-        all.add(entries);
+        for part in [LINUX, WINDOWS] {
+            all.add(postcard::from_bytes(part).expect("the build's own bytes"));
+        }
+        all
+    }
+
+    /// The entries for one family of systems that are compiled in.
+    ///
+    /// # Panics
+    /// Never, as above.
+    pub fn built_in_for(family: OsFamily) -> Self {
+        let part = match family {
+            OsFamily::Linux => LINUX,
+            OsFamily::Windows => WINDOWS,
+        };
+        let mut all = Self::default();
+        all.add(postcard::from_bytes(part).expect("the build's own bytes"));
         all
     }
 
     /// The built-in entries with those of `folder` added, or put in the place of the ones with the same id.
-    pub fn load(folder: Option<&Path>) -> Result<Self, LoadError> {
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
         let mut all = Self::built_in();
-        if let Some(folder) = folder {
-            for path in toml_files(folder)? {
-                all.add(parse(&path, &read(&path)?)?);
-            }
-            if let Some(problem) = all.problems().into_iter().next() {
-                return Err(LoadError::Invalid(problem));
-            }
+        for path in toml_files(folder)? {
+            all.add(parse(&path, &read(&path)?)?);
         }
-        Ok(all)
+        match all.problems().into_iter().next() {
+            Some(problem) => Err(LoadError::Invalid(problem)),
+            None => Ok(all),
+        }
     }
 
     fn add(&mut self, file: Entries) {
@@ -84,6 +102,7 @@ impl Knowledge {
         merge(&mut self.roles, file.role, |e| &e.id);
         merge(&mut self.base, file.base, |e| &e.id);
         merge(&mut self.applications, file.application, |e| &e.id);
+        merge(&mut self.findings, file.finding, |e| &e.id);
     }
 }
 

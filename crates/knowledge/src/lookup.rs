@@ -7,7 +7,8 @@ use doorward_model::{Owner, Service};
 
 use crate::pattern::folded;
 use crate::{
-    ApplicationEntry, BaseEntry, Knowledge, Pattern, RoleEntry, ServiceEntry, System, Systems, holds_on,
+    ApplicationEntry, BaseEntry, FindingEntry, Knowledge, Pattern, RoleEntry, ServiceEntry, System, Systems,
+    holds_on,
 };
 
 /// An index over the entries of one system, made once and asked for every service of a host.
@@ -70,6 +71,12 @@ impl<'k> Index<'k> {
     pub fn applications(&self) -> impl Iterator<Item = &'k ApplicationEntry> + use<'k> {
         let system = self.system;
         self.knowledge.applications.iter().filter(move |e| e.is_of(system))
+    }
+
+    /// Settings of the system that let in more than they should.
+    pub fn findings(&self) -> impl Iterator<Item = &'k FindingEntry> + use<'k> {
+        let system = self.system;
+        self.knowledge.findings.iter().filter(move |e| e.is_of(system))
     }
 
     /// The entries themselves.

@@ -99,6 +99,11 @@ impl Systems {
         }
     }
 
+    /// Whether it speaks of Windows.
+    pub fn is_windows(self) -> bool {
+        matches!(self, Self::Windows { .. })
+    }
+
     /// Whether both contain some one system.
     pub fn overlaps(self, other: Self) -> bool {
         let ends = |a: Option<NtVersion>, b: Option<NtVersion>| match (a, b) {

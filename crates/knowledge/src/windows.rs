@@ -1,8 +1,8 @@
-//! The parts of an entry that only Windows has: starts by version, recipes of removal, the burden of patches.
+//! What only Windows has: starts by version, recipes of removal, the burden of patches, settings that let in too much.
 
 use serde::{Deserialize, Serialize};
 
-use crate::systems::Systems;
+use crate::systems::{System, Systems, describes};
 
 /// How a service starts on a version as installed, and what the maker advises.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -124,4 +124,42 @@ pub struct Hotfix {
     pub systems: Vec<Systems>,
     /// Where that was looked up.
     pub source: String,
+}
+
+/// A setting that lets in more than it should. Patterns have `*` for any text, and case does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FindingEntry {
+    /// Stable id in kebab-case: `windows-snmp-any-host`.
+    pub id: String,
+    /// Versions where the value is a fault.
+    pub systems: Vec<Systems>,
+    /// Ids of the service entries that the setting is of, one for each range of versions; empty: of the host.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Topic of the setting, as the collector names it: `Terminal Services`.
+    pub topic: String,
+    /// Pattern of the setting's name: `UserAuthentication`, `community *`.
+    pub name: String,
+    /// Name of the policy's setting that overrules this one, where it has another name.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// Patterns of values that are a fault. Of a list (`a; b`) each part is compared; one is enough.
+    pub values: Vec<String>,
+    /// Patterns of values, or parts, that are none although one of `values` matches.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// What is wrong, in a few words.
+    pub text: String,
+    /// What to set instead.
+    pub remedy: String,
+    /// Where that was looked up.
+    pub sources: Vec<String>,
+}
+
+impl FindingEntry {
+    /// Whether the entry describes a system.
+    pub fn is_of(&self, system: System) -> bool {
+        describes(&self.systems, system)
+    }
 }

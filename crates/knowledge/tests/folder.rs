@@ -29,7 +29,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 
 fn failure(files: &[(&str, &str)]) -> String {
     let dir = folder(files);
-    told(&Knowledge::load(Some(dir.path())).expect_err("it must be refused"))
+    told(&Knowledge::load(dir.path()).expect_err("it must be refused"))
 }
 
 /// An error with its causes, as the command line prints it.
@@ -40,9 +40,8 @@ fn told(error: &dyn std::error::Error) -> String {
 
 #[test]
 fn no_folder_is_what_is_built_in() {
-    assert_eq!(Knowledge::load(None).unwrap(), Knowledge::built_in());
     let empty = folder(&[("README.md", "no knowledge here")]);
-    assert_eq!(Knowledge::load(Some(empty.path())).unwrap(), Knowledge::built_in());
+    assert_eq!(Knowledge::load(empty.path()).unwrap(), Knowledge::built_in());
 }
 
 #[test]
@@ -69,7 +68,7 @@ fn a_folder_adds_entries_of_every_kind() {
         ),
     ]);
     let before = Knowledge::built_in();
-    let after = Knowledge::load(Some(dir.path())).unwrap();
+    let after = Knowledge::load(dir.path()).unwrap();
     assert_eq!(after.services.len(), before.services.len() + 1);
     assert_eq!(after.applications.len(), before.applications.len() + 1);
     assert_eq!(after.roles.len(), before.roles.len() + 1);
@@ -81,7 +80,7 @@ fn a_folder_adds_entries_of_every_kind() {
 fn a_folder_overrides_by_id() {
     let text = OWN.replace("id = \"till\"", "id = \"redis\"");
     let dir = folder(&[("own.toml", &text)]);
-    let after = Knowledge::load(Some(dir.path())).unwrap();
+    let after = Knowledge::load(dir.path()).unwrap();
     assert_eq!(after.services.len(), Knowledge::built_in().services.len());
     let redis = after.services.iter().find(|s| s.id == "redis").unwrap();
     assert_eq!((redis.title.as_str(), redis.class.as_deref()), ("Till", Some("printing")));
@@ -145,7 +144,7 @@ fn an_application_refers_to_services_and_settings_that_exist() {
 fn a_folder_that_is_not_there_is_an_error() {
     let dir = folder(&[]);
     let path = dir.path().join("absent");
-    let error = Knowledge::load(Some(&path)).expect_err("it is not there");
+    let error = Knowledge::load(&path).expect_err("it is not there");
     assert!(matches!(&error, LoadError::Read { path: p, .. } if *p == path), "{error}");
     assert!(told(&error).contains("absent"), "{error}");
 }
@@ -163,5 +162,5 @@ fn links_are_not_followed_and_other_files_not_read() {
     let dir = folder(&[("notes.txt", "[[service]]\nbroken")]);
     std::os::unix::fs::symlink(elsewhere.path(), dir.path().join("link")).unwrap();
     std::os::unix::fs::symlink(elsewhere.path().join("own.toml"), dir.path().join("link.toml")).unwrap();
-    assert_eq!(Knowledge::load(Some(dir.path())).unwrap(), Knowledge::built_in());
+    assert_eq!(Knowledge::load(dir.path()).unwrap(), Knowledge::built_in());
 }

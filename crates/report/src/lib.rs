@@ -48,6 +48,12 @@ pub fn json(audit: &Audit) -> String {
     to_json(audit)
 }
 
+/// Writes the same as [`json`], without holding it.
+pub fn write_json(audit: &Audit, mut out: impl std::io::Write) -> std::io::Result<()> {
+    serde_json::to_writer_pretty(&mut out, audit)?;
+    out.write_all(b"\n")
+}
+
 /// The audit as JSON on a single line, for many in one stream.
 pub fn json_line(audit: &Audit) -> String {
     let mut text =

@@ -159,6 +159,8 @@ pub struct Disk {
     pub(crate) windows: Option<String>,
     /// Whether there was a disk, so that a file that was not found does not exist.
     pub(crate) whole: bool,
+    /// The root directory of the drive that Windows is on, when it was given and not Windows' own directory alone.
+    pub(crate) root: Option<PathBuf>,
     pub(crate) unseen: Vec<Unseen>,
 }
 
@@ -178,6 +180,7 @@ impl Disk {
         }
         match found {
             Some(found) => {
+                disk.root = found.is_drive.then(|| path.to_owned());
                 disk.windows = found.windows;
                 disk.whole = true;
                 disk.read_iis(&found.system32, &["inetsrv", "config"], &["inetsrv"]);
@@ -216,7 +219,15 @@ impl Disk {
     }
 
     pub(crate) fn new(path: String) -> Self {
-        Self { path, hives: Vec::new(), configs: Vec::new(), windows: None, whole: false, unseen: Vec::new() }
+        Self {
+            path,
+            hives: Vec::new(),
+            configs: Vec::new(),
+            windows: None,
+            whole: false,
+            root: None,
+            unseen: Vec::new(),
+        }
     }
 
     pub(crate) fn hive(&self, kind: HiveKind) -> Option<&Opened> {

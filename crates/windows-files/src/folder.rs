@@ -18,6 +18,8 @@ pub(crate) struct Found {
     pub(crate) system32: PathBuf,
     /// Name of the directory that it is installed in.
     pub(crate) windows: Option<String>,
+    /// Whether the directory that was looked below is the root of its drive.
+    pub(crate) is_drive: bool,
 }
 
 /// Finds `System32/config` below a disk, a Windows directory, or a `System32`.
@@ -34,15 +36,15 @@ pub(crate) fn windows(root: &Path, unseen: &mut Vec<Unseen>) -> io::Result<Optio
             let why = format!("a second Windows; the one in {name} was read");
             unseen.push(Unseen::new(Subject::Services, format!("Windows in {other}"), why));
         }
-        return Ok(Some(Found { config, system32, windows: Some(name) }));
+        return Ok(Some(Found { config, system32, windows: Some(name), is_drive: true }));
     }
     if let Some((system32, config)) = system(root)? {
         let windows = root.file_name().map(|name| name.to_string_lossy().into_owned());
-        return Ok(Some(Found { config, system32, windows }));
+        return Ok(Some(Found { config, system32, windows, is_drive: false }));
     }
     let config =
         find_dir(root, "config")?.filter(|config| find(config, "SYSTEM").is_ok_and(|file| file.is_some()));
-    Ok(config.map(|config| Found { config, system32: root.to_owned(), windows: None }))
+    Ok(config.map(|config| Found { config, system32: root.to_owned(), windows: None, is_drive: false }))
 }
 
 /// Directories that may be Windows' own, the usual names first.
@@ -86,6 +88,36 @@ pub(crate) fn walk(from: &Path, names: &[&str]) -> io::Result<Option<PathBuf>> {
 
 fn find_dir(dir: &Path, name: &str) -> io::Result<Option<PathBuf>> {
     entry(dir, name, fs::FileType::is_dir)
+}
+
+/// A regular file or a directory in a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) is_dir: bool,
+}
+
+/// What lies in a directory, sorted. Links, and names that are no Unicode, are left out.
+pub(crate) fn list(dir: &Path) -> io::Result<Vec<Entry>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir)?.take(ENTRY_LIMIT) {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if let Ok(name) = entry.file_name().into_string()
+            && (kind.is_dir() || kind.is_file())
+        {
+            all.push(Entry { name, is_dir: kind.is_dir() });
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// The regular file or directory behind these names, case aside.
+pub(crate) fn behind(from: &Path, names: &[&str]) -> io::Result<Option<PathBuf>> {
+    let Some((last, before)) = names.split_last() else { return Ok(Some(from.to_owned())) };
+    let fits = |kind: &fs::FileType| kind.is_file() || kind.is_dir();
+    walk(from, before)?.map_or(Ok(None), |dir| entry(&dir, last, fits))
 }
 
 fn entry(dir: &Path, name: &str, fits: impl Fn(&fs::FileType) -> bool) -> io::Result<Option<PathBuf>> {

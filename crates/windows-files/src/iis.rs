@@ -21,13 +21,13 @@ use kept::Kept;
 /// Services whose presence means that IIS is installed.
 const SERVICES: [&str; 5] = ["W3SVC", "IISADMIN", "MSFTPSVC", "FTPSVC", "WAS"];
 
-/// What is known of IIS, when it is installed.
+/// What is known of IIS, when it is installed, and the directories that its web sites serve, as they are written.
 pub(crate) fn collect(
     registry: Registry<'_>,
     disk: &Disk,
     version: &Version,
     services: &[Service],
-) -> Option<Iis> {
+) -> Option<(Iis, Vec<String>)> {
     let has = |name: &&str| services.iter().any(|service| service.name.eq_ignore_ascii_case(name));
     let present = SERVICES.iter().any(has);
     if !present && disk.configs.is_empty() {
@@ -50,9 +50,10 @@ pub(crate) fn collect(
         let evidence = |_: &String| format!("Windows {}", version.nt().unwrap_or_default());
         iis.version_evidence = iis.version.as_ref().map(evidence);
     }
+    let mut directories = Vec::new();
     for config in &disk.configs {
         iis.files.push(config.file.clone());
-        if let Err(why) = read(config, &mut iis) {
+        if let Err(why) = read(config, &mut iis, &mut directories) {
             iis.complete = false;
             registry.sink().note(Unseen::new(
                 Subject::Listeners,
@@ -68,7 +69,7 @@ pub(crate) fn collect(
         registry.sink().note(Unseen::new(Subject::Listeners, "sites of IIS", why).with_remedy(remedy));
     }
     iis.sites.sort();
-    Some(iis)
+    Some((iis, directories))
 }
 
 /// The version of IIS that a Windows comes with.
@@ -87,7 +88,7 @@ fn of_windows(nt: &str) -> Option<&'static str> {
     })
 }
 
-fn read(config: &ConfigFile, iis: &mut Iis) -> Result<(), String> {
+fn read(config: &ConfigFile, iis: &mut Iis, directories: &mut Vec<String>) -> Result<(), String> {
     let xml = || Element::parse(&config.bytes).map_err(|why| why.to_string());
     let mut kept = Kept::default();
     match config.kind {
@@ -106,13 +107,17 @@ fn read(config: &ConfigFile, iis: &mut Iis) -> Result<(), String> {
             }
         }
         ConfigKind::ApplicationHost => {
-            let result = application_host::sites(&xml()?, &config.file, &mut kept);
+            let root = xml()?;
+            let result = application_host::sites(&root, &config.file, &mut kept);
             iis.sites.extend(kept.sites);
+            directories.extend(application_host::directories(&root));
             result
         }
         ConfigKind::MetabaseXml => {
-            let result = metabase::sites(&xml()?, &config.file, &mut kept);
+            let root = xml()?;
+            let result = metabase::sites(&root, &config.file, &mut kept);
             iis.sites.extend(kept.sites);
+            directories.extend(metabase::directories(&root));
             result
         }
     }

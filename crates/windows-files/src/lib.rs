@@ -1,7 +1,8 @@
 //! Reads a Windows system disk: services, IIS, programs, settings that open ways in, from its registry and files.
 //!
 //! [`Disk::open`] finds the registry below a directory, [`Disk::from_files`] takes single hives (as does
-//! [`Disk::from_memory`]), [`collect`] tells all that they hold. It works on any system, executes nothing, writes nothing, and follows no links.
+//! [`Disk::from_memory`]), [`collect`] tells all that they hold, and [`collect_with`] which applications lie in what IIS
+//! serves. It works on any system, executes nothing, writes nothing, and follows no links.
 //!
 //! ```no_run
 //! use doorward_windows_files::{Disk, collect};
@@ -14,6 +15,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod applications;
 mod disk;
 pub mod firewall;
 #[cfg(test)]
@@ -35,4 +37,5 @@ mod version;
 pub mod xml;
 
 pub use disk::{Disk, DiskError, HiveKind};
-pub use snapshot::collect;
+pub use settings::TOPICS;
+pub use snapshot::{collect, collect_with};

@@ -20,6 +20,29 @@ mod users;
 use table::{Root, TABLE, Wanted};
 use users::Users;
 
+/// Topics of access settings, sorted: what [`doorward_model::AccessSetting::topic`] may be on Windows.
+pub const TOPICS: [&str; 19] = [
+    "Accounts",
+    "Anonymous access",
+    "Audit policy",
+    "DCOM",
+    "IIS",
+    "IPsec",
+    "Indexing Service",
+    "Internet Connection Sharing",
+    "LanmanServer",
+    "NetMeeting",
+    "RPC",
+    "Remote Registry",
+    "SNMP",
+    "TCP/IP",
+    "Telnet",
+    "Terminal Services",
+    "User rights",
+    "WinRM",
+    "Windows",
+];
+
 /// Most accounts, and members of a group, that are read.
 const LIMIT: usize = 10_000;
 
@@ -71,6 +94,7 @@ fn setting(
     value: impl Into<String>,
     meaning: &str,
 ) -> AccessSetting {
+    debug_assert!(TOPICS.contains(&topic), "{topic} is no topic");
     AccessSetting {
         topic: topic.to_owned(),
         name: name.to_owned(),
@@ -101,4 +125,75 @@ fn descriptor(
 ) -> Option<AccessSetting> {
     let raw = key.bytes(name)?;
     in_words(key, name, &raw, rights).map(|value| setting(topic, name, key, value, meaning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use doorward_knowledge::{Knowledge, Pattern};
+
+    /// Names that are not in the table.
+    const OTHERS: [&str; 22] = [
+        "AllowedExactPaths",
+        "AllowedPaths",
+        "DefaultAccessPermission",
+        "DefaultLaunchPermission",
+        "DefaultSecurity",
+        "Guest",
+        "IsIndexingW3Svc",
+        "MachineAccessRestriction",
+        "MachineLaunchRestriction",
+        "PermittedManagers",
+        "SeNetworkLogonRight",
+        "SeRemoteInteractiveLogonRight",
+        "SeRemoteShutdownPrivilege",
+        "Security",
+        "community private",
+        "community public",
+        "filter",
+        "members of Administrators",
+        "members of Remote Desktop Users",
+        "permissions",
+        "scope",
+        "user a: remote control",
+    ];
+
+    #[test]
+    fn topics_are_sorted_and_those_of_the_table_are_among_them() {
+        assert!(TOPICS.is_sorted());
+        for wanted in TABLE {
+            assert!(TOPICS.contains(&wanted.topic), "{}", wanted.topic);
+        }
+    }
+
+    /// What the knowledge finds fault with is collected under the same names.
+    #[test]
+    fn findings_are_of_settings_that_are_collected() {
+        let findings = Knowledge::built_in().findings;
+        assert!(!findings.is_empty());
+        for finding in &findings {
+            assert!(TOPICS.contains(&finding.topic.as_str()), "{}: {}", finding.id, finding.topic);
+            let of_table = TABLE.iter().filter(|w| w.topic == finding.topic).map(|w| w.value);
+            let names: Vec<&str> = of_table.chain(OTHERS).collect();
+            for name in std::iter::once(&finding.name).chain(&finding.policy) {
+                let pattern = Pattern::new(name, true);
+                assert!(names.iter().any(|n| pattern.is_match(n)), "{}: {name}", finding.id);
+            }
+        }
+    }
+
+    /// Topics of the host, not of one service.
+    const OF_THE_HOST: [&str; 4] = ["Accounts", "Audit policy", "User rights", "Windows"];
+
+    #[test]
+    fn every_topic_is_of_a_service_or_of_the_host() {
+        let services = Knowledge::built_in().services;
+        let named: Vec<&str> = services.iter().flat_map(|s| &s.settings).map(String::as_str).collect();
+        for topic in TOPICS {
+            assert_ne!(named.contains(&topic), OF_THE_HOST.contains(&topic), "{topic}");
+        }
+        for topic in named {
+            assert!(TOPICS.contains(&topic), "{topic} is not collected");
+        }
+    }
 }

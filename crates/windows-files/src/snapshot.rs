@@ -7,11 +7,17 @@ use doorward_model::{
     AccessSetting, Host, PacketFilter, Snapshot, Source, Subject, Unseen, WindowsFacts, WindowsHive,
 };
 
+use crate::applications::{self, Marker, Places};
 use crate::registry::{Registry, Sink};
 use crate::{Disk, HiveKind, firewall, host, iis, listeners, products, services, settings, shares, version};
 
 /// Everything that a disk's registry and configuration tell. Nothing of it is executed.
 pub fn collect(disk: &Disk) -> Snapshot {
+    collect_with(disk, &[])
+}
+
+/// The same, with the applications that these markers describe, looked for in what IIS serves.
+pub fn collect_with(disk: &Disk, markers: &[Marker]) -> Snapshot {
     let sink = Sink::default();
     let registry = Registry::new(disk, &sink);
     let set = host::control_set(registry);
@@ -22,13 +28,15 @@ pub fn collect(disk: &Disk) -> Snapshot {
     let mut found = set.map(|set| services::collect(registry, set, &variables)).unwrap_or_default();
     let installed = products::collect(registry);
     products::attach(&mut found.services, &installed.products);
-    let iis = iis::collect(registry, disk, &version, &found.services);
+    let (iis, directories) = iis::collect(registry, disk, &version, &found.services).unzip();
     let doors = set.map(|set| listeners::collect(registry, set, &host, &found.services, iis.as_ref()));
     let doors = doors.unwrap_or_default();
     let firewall = set.and_then(|set| firewall::collect(registry, set, &variables));
     let packages = products::packages(&installed);
     let settings = settings::collect(registry, set);
     let filter = filter(&host, firewall.is_some(), &settings);
+    let places = Places::of(iis.as_ref(), directories.unwrap_or_default(), &settings);
+    let applications = applications::collect(disk, markers, &places, &variables);
     let windows = WindowsFacts {
         hives: hives(disk),
         control_set: set.map(crate::registry::Node::name),
@@ -53,6 +61,7 @@ pub fn collect(disk: &Disk) -> Snapshot {
     unseen.extend(damages(disk));
     unseen.extend(missing(disk));
     unseen.extend(not_running(&filter));
+    let applications = applications.into_value(&mut unseen);
     let mut snapshot = Snapshot {
         collector: env!("CARGO_PKG_VERSION").to_owned(),
         collected_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
@@ -61,6 +70,7 @@ pub fn collect(disk: &Disk) -> Snapshot {
         services: found.services,
         listeners: doors.listeners,
         packages,
+        applications,
         filter,
         windows: Some(windows),
         unseen,

@@ -127,7 +127,8 @@ fn push(open: &mut [Element], element: Element) {
     }
 }
 
-fn decoded(bytes: &[u8]) -> String {
+/// A text; UTF-16 is recognised by its mark.
+pub(crate) fn decoded(bytes: &[u8]) -> String {
     let wide = |order: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| order([pair[0], pair[1]])).collect();
         String::from_utf16_lossy(&units)

@@ -20,8 +20,15 @@ pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<Exit> {
         output::write_file(path, &serde_json::to_string_pretty(&snapshot)?)?;
     }
     let audit = doorward_assess::assess(&snapshot, &index, &config.options()).audit;
-    output::print(&rendered(&audit, args.format))?;
-    Ok(judge::exit(&audit, &snapshot, args.fail_on.or(config.fail_on)))
+    match args.format {
+        Format::Json => output::print_json(&audit)?,
+        format => output::print(&rendered(&audit, format))?,
+    }
+    let exit = judge::exit(&audit, &snapshot, args.fail_on.or(config.fail_on));
+    // The program ends: the system takes all back at once, where taking it apart costs a tenth of an audit's time.
+    std::mem::forget((audit, index, snapshot));
+    std::mem::forget(knowledge);
+    Ok(exit)
 }
 
 fn rendered(audit: &Audit, format: Format) -> String {

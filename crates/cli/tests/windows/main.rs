@@ -197,6 +197,27 @@ fn of_windows_2000_the_dangerous_ones_that_run_are_named() {
 }
 
 #[test]
+fn settings_that_let_in_too_much_are_found_with_their_places() {
+    let disk = TempDir::new().unwrap();
+    windows_2000().write(disk.path(), "WINNT");
+    let audit = audit(disk.path());
+    let of = |service: &str| -> Vec<&str> {
+        let own = audit.findings.iter().filter(|f| f.service.as_deref() == Some(service));
+        own.map(|f| f.value.as_str()).collect()
+    };
+    assert_eq!(of("cisvc"), ["C:"], "a catalog of a whole volume");
+    assert!(of("lanmanserver").contains(&r"COMNAP; SQL\QUERY"), "{:?}", of("lanmanserver"));
+    let catalog = audit.findings.iter().find(|f| f.service.as_deref() == Some("cisvc")).unwrap();
+    assert!(
+        catalog.place.starts_with(r"HKLM\SYSTEM\ControlSet001\Control\ContentIndex\Catalogs"),
+        "{}",
+        catalog.place
+    );
+    // Of a service that does not come up nothing is said.
+    assert!(audit.findings.iter().all(|f| f.service.as_deref() != Some("TermService")));
+}
+
+#[test]
 fn every_dependency_is_told_from_both_ends() {
     let disk = TempDir::new().unwrap();
     windows_2000().write(disk.path(), "WINNT");

@@ -4,6 +4,7 @@
 mod common;
 
 mod applications;
+mod findings;
 mod history;
 mod roles;
 mod services;

@@ -31,6 +31,23 @@ pub(super) fn sites(root: &Element, file: &str, kept: &mut Kept) -> Result<(), S
     sites.all("site").try_for_each(|site| kept.add(self::site(site, &sections, &defaults, file)))
 }
 
+/// Directories behind all virtual ones of web sites.
+pub(super) fn directories(root: &Element) -> Vec<String> {
+    let sites = root.at("system.applicationHost/sites").into_iter().flat_map(|sites| sites.all("site"));
+    let is_web = |site: &&Element| {
+        let bindings: Vec<&Element> =
+            site.at("bindings").into_iter().flat_map(|all| all.all("binding")).collect();
+        let is_http = |b: &&Element| {
+            b.attribute("protocol")
+                .is_some_and(|p| p.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("http")))
+        };
+        bindings.is_empty() || bindings.iter().any(is_http)
+    };
+    let virtual_ones =
+        sites.filter(is_web).flat_map(|site| site.all("application")).flat_map(|a| a.all("virtualDirectory"));
+    virtual_ones.filter_map(|d| d.attribute("physicalPath")).map(str::to_owned).collect()
+}
+
 fn site(site: &Element, sections: &Sections<'_>, defaults: &Defaults, file: &str) -> IisSite {
     let name = site.attribute("name").unwrap_or_default().to_owned();
     let mut bindings: Vec<_> = site

@@ -48,6 +48,17 @@ fn is_number(id: &str) -> bool {
     !id.starts_with(['+', '0']) && id.parse::<u32>().is_ok()
 }
 
+/// Directories behind web sites' roots and the virtual ones in them.
+pub(super) fn directories(root: &Element) -> Vec<String> {
+    let is_web = |element: &&Element| {
+        let place = element.attribute("Location").unwrap_or_default().to_uppercase();
+        let parts: Vec<&str> = place.trim_start_matches('/').split('/').collect();
+        matches!(parts[..], ["LM", "W3SVC", id, "ROOT", ..] if id.parse::<u32>().is_ok())
+    };
+    let elements = root.at("MBProperty").into_iter().flat_map(|base| &base.children);
+    elements.filter(is_web).filter_map(|element| element.attribute("Path")).map(str::to_owned).collect()
+}
+
 struct Metabase<'a> {
     /// By their places in upper case.
     places: BTreeMap<String, &'a Element>,

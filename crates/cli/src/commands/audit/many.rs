@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::bail;
 use doorward_knowledge::{Index, Knowledge, System};
-use doorward_model::Audit;
+use doorward_model::{Audit, OsFamily};
 
 use crate::args::{AuditArgs, Format};
 use crate::config::Config;
@@ -26,7 +26,7 @@ pub(super) fn run(args: &AuditArgs, config: &Config, machines: &[Vec<PathBuf>]) 
     if args.snapshot_out.is_some() {
         bail!("--snapshot-out takes one machine, and --hive names {}: audit them one by one", machines.len());
     }
-    let knowledge = config.knowledge()?;
+    let knowledge = config.knowledge(OsFamily::Windows)?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(machines.len());
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
