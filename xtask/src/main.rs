@@ -20,6 +20,8 @@ struct Arguments {
 enum Chore {
     /// Measure the audit beside its peers on a real host (needs root)
     Bench(bench::Arguments),
+    /// Measure the audit of registry hives beside its peers
+    BenchHives(bench::hives::Arguments),
     /// Time a command as whole processes (the benchmark runs this in its host)
     #[command(hide = true)]
     Measure(bench::measure::Arguments),
@@ -38,6 +40,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::BenchHives(arguments) => bench::hives::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Measure(arguments) => bench::measure::run(&arguments),
         Chore::Listen(arguments) => bench::load::listen(&arguments),
