@@ -1,0 +1,12 @@
+//! From verdicts to an ordered plan of changes, and an independent check of it.
+#![forbid(unsafe_code)]
+
+mod fingerprint;
+mod plan;
+mod step;
+mod units;
+
+pub use fingerprint::{Recorded, RecordedPackage, RecordedService, Stale, check_fresh, difference};
+pub use plan::{PLAN_VERSION, Plan, PlanHost, Prefer};
+pub use step::{Action, ClosedDoor, KeepReason, PackageVersion, Rebind, Saves, Step, StepId};
+pub use units::{ContainerName, Entry, Parts, Script, ScriptManager, SuperServer, Units};
