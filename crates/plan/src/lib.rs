@@ -3,10 +3,12 @@
 
 mod fingerprint;
 mod plan;
+mod planner;
 mod step;
 mod units;
 
 pub use fingerprint::{Recorded, RecordedPackage, RecordedService, Stale, check_fresh, difference};
 pub use plan::{PLAN_VERSION, Plan, PlanHost, Prefer};
+pub use planner::{Options, Unplannable, plan};
 pub use step::{Action, ClosedDoor, KeepReason, PackageVersion, Rebind, Saves, Step, StepId};
 pub use units::{ContainerName, Entry, Parts, Script, ScriptManager, SuperServer, Units};
