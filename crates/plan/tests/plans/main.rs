@@ -1,0 +1,10 @@
+//! Plans of made hosts: what is planned, what is refused, and what the file keeps.
+
+mod checker;
+mod file;
+mod made;
+mod planner;
+mod properties;
+mod random;
+mod simulated;
+mod stale;
