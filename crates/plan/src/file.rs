@@ -10,3 +10,4 @@ mod text;
 
 pub use print::print;
 pub use read::{LONGEST, MOST_STEPS, Unreadable, read};
+pub(crate) use text::{in_comment, quoted};

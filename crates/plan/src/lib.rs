@@ -9,9 +9,11 @@
 //! 4. [`check`] refuses what would cut off the site, the administrators or the host, whoever wrote the plan. It
 //!    shares nothing with the planner but the values.
 //!
+//! [`emit`] says the same changes for other means: an Ansible playbook, a systemd preset, a shell script.
 #![forbid(unsafe_code)]
 
 mod checker;
+mod emit;
 mod file;
 mod fingerprint;
 mod plan;
@@ -20,6 +22,7 @@ mod step;
 mod units;
 
 pub use checker::{Rule, Violation, check};
+pub use emit::{Direction, Form, emit};
 pub use file::{LONGEST, MOST_STEPS, Unreadable, print, read};
 pub use fingerprint::{Recorded, RecordedPackage, RecordedService, Stale, check_fresh, difference};
 pub use plan::{PLAN_VERSION, Plan, PlanHost, Prefer};

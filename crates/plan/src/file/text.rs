@@ -1,9 +1,10 @@
-//! Names of others in TOML: nothing leaves its quotes, and nothing steers the terminal or editor that shows the file.
+//! Names of others in TOML, and in YAML, whose double quotes are the same: nothing leaves its quotes, and nothing
+//! steers the terminal or editor that shows the file.
 
 use std::fmt::Write as _;
 
 /// A basic string in its quotes. Control characters and direction marks are escaped.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -25,7 +26,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// Text for a comment: in one line, what is unsafe made visible.
-pub(super) fn in_comment(text: &str) -> String {
+pub(crate) fn in_comment(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         if is_unsafe(c) {
             let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
@@ -39,7 +40,7 @@ pub(super) fn in_comment(text: &str) -> String {
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-        || matches!(c, '\u{e0000}'..='\u{e007f}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(c, '\u{e0000}'..='\u{e007f}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// Strings in brackets: on one line when they are few and short, else one a line.

@@ -114,7 +114,7 @@ fn recorded() -> impl Strategy<Value = Recorded> {
     )
 }
 
-fn any_plan() -> impl Strategy<Value = Plan> {
+pub(crate) fn any_plan() -> impl Strategy<Value = Plan> {
     (hostile(), hostile(), hostile(), hostile(), vec(step(), 0..4), recorded()).prop_map(
         |(doorward, name, os, snapshot, steps, recorded)| Plan {
             schema_version: PLAN_VERSION,

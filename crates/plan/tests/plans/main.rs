@@ -1,6 +1,7 @@
 //! Plans of made hosts: what is planned, what is refused, and what the file keeps.
 
 mod checker;
+mod emit;
 mod file;
 mod made;
 mod planner;
