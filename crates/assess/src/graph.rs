@@ -189,7 +189,7 @@ pub fn is_group(name: &str) -> bool {
 }
 
 /// Whether a target only starts what is enabled.
-pub(crate) fn is_boot_target(name: &str) -> bool {
+pub fn is_boot_target(name: &str) -> bool {
     BOOT_TARGETS.contains(&name)
 }
 

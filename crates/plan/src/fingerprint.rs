@@ -1,0 +1,313 @@
+//! What a plan rests on: recorded in it, so that it is refused, with the difference, when the host has changed.
+//!
+//! Only what an unchanged host shows again after a reboot is recorded: how services are defined, versions of packages,
+//! doors. No processes, memory or times; no state; no ports that the kernel chose; nothing that comes and goes with a
+//! session.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use doorward_assess::graph::is_group;
+use doorward_model::{
+    DependencyKind, Listener, Manager, Namespace, Package, Protocol, Service, Snapshot, Start,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Plan, PlanHost};
+
+/// From here on the kernel chooses ports by itself (`net.ipv4.ip_local_port_range`).
+const CHOSEN_PORTS: u16 = 32_768;
+
+/// The part of a snapshot that a plan rests on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    /// Doors, one line each: `tcp 0.0.0.0:22 ssh.service`.
+    #[serde(default)]
+    pub listeners: BTreeSet<String>,
+    /// Applications, one line each.
+    #[serde(default)]
+    pub applications: BTreeSet<String>,
+    /// Packages that own services.
+    #[serde(default)]
+    pub packages: BTreeMap<String, RecordedPackage>,
+    /// Services, except what comes and goes.
+    #[serde(default)]
+    pub services: BTreeMap<String, RecordedService>,
+}
+
+/// A package, as recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedPackage {
+    /// Its version.
+    pub version: String,
+    /// Digest of what its removal would take along; empty when that is nothing.
+    #[serde(default)]
+    pub takes: String,
+}
+
+/// A service, as recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedService {
+    /// How it comes to run.
+    pub start: Start,
+    /// Its package.
+    #[serde(default)]
+    pub package: Option<String>,
+    /// Digest of who starts it, the file that defines it and the services that it needs or starts.
+    pub definition: String,
+}
+
+/// Why a plan does not fit a host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stale {
+    /// It was made for another.
+    #[error(
+        "the plan is for {} ({}), and this is {} ({}): make one here with `doorward plan`",
+        .plan.name, .plan.os, .here.name, .here.os
+    )]
+    OtherHost {
+        /// Whose it is.
+        plan: PlanHost,
+        /// Where it was to be used.
+        here: PlanHost,
+    },
+    /// What it rests on was edited.
+    #[error("what the plan recorded of the host was edited ([recorded], or snapshot): make a new plan")]
+    Edited,
+    /// The host has changed since.
+    #[error("the host has changed since the plan was made: {}; make a new plan", .0.join("; "))]
+    Changed(
+        /// What has changed, a line each.
+        Vec<String>,
+    ),
+}
+
+/// Refuses a plan that was made for another host, or for this one as it no longer is.
+pub fn check_fresh(plan: &Plan, snapshot: &Snapshot) -> Result<(), Stale> {
+    let here = PlanHost::of(snapshot);
+    if plan.host != here {
+        return Err(Stale::OtherHost { plan: plan.host.clone(), here });
+    }
+    if plan.recorded.fingerprint(&plan.host) != plan.snapshot {
+        return Err(Stale::Edited);
+    }
+    let changed = difference(&plan.recorded, snapshot);
+    if changed.is_empty() { Ok(()) } else { Err(Stale::Changed(changed)) }
+}
+
+/// What differs between what was recorded and a host, in words; empty when nothing does.
+pub fn difference(recorded: &Recorded, snapshot: &Snapshot) -> Vec<String> {
+    let now = Recorded::of(snapshot);
+    let mut words = Vec::new();
+    sets(&mut words, "listener", &recorded.listeners, &now.listeners);
+    sets(&mut words, "application", &recorded.applications, &now.applications);
+    maps(&mut words, "package", &recorded.packages, &now.packages, |words, name, was, is| {
+        if was.version != is.version {
+            words.push(format!("package {name} is now {}, was {}", is.version, was.version));
+        }
+        if was.takes != is.takes {
+            words.push(format!("what the removal of package {name} would take along has changed"));
+        }
+    });
+    maps(&mut words, "service", &recorded.services, &now.services, |words, name, was, is| {
+        if was.start != is.start {
+            words.push(format!("service {name} is now {}, was {}", word(is.start), word(was.start)));
+        }
+        if was.package != is.package {
+            let of = |p: &Option<String>| p.clone().unwrap_or_else(|| "none".to_owned());
+            words.push(format!(
+                "the package of service {name} is now {}, was {}",
+                of(&is.package),
+                of(&was.package)
+            ));
+        }
+        if was.definition != is.definition {
+            words.push(format!("service {name} is defined otherwise: its file, or what it needs or starts"));
+        }
+    });
+    words
+}
+
+fn sets(words: &mut Vec<String>, what: &str, was: &BTreeSet<String>, is: &BTreeSet<String>) {
+    words.extend(is.difference(was).map(|new| format!("{what} {new} is new")));
+    words.extend(was.difference(is).map(|gone| format!("{what} {gone} is gone")));
+}
+
+fn maps<T>(
+    words: &mut Vec<String>,
+    what: &str,
+    was: &BTreeMap<String, T>,
+    is: &BTreeMap<String, T>,
+    differ: impl Fn(&mut Vec<String>, &str, &T, &T),
+) {
+    for (name, new) in is {
+        match was.get(name) {
+            Some(old) => differ(words, name, old, new),
+            None => words.push(format!("{what} {name} is new")),
+        }
+    }
+    let gone = was.keys().filter(|name| !is.contains_key(*name));
+    words.extend(gone.map(|name| format!("{what} {name} is gone")));
+}
+
+impl PlanHost {
+    /// The host of a snapshot.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        Self { name: snapshot.host.name.clone(), os: snapshot.host.os.clone() }
+    }
+}
+
+impl Recorded {
+    /// What a plan for this snapshot would rest on.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let stays: BTreeMap<&str, &Service> =
+            snapshot.services.iter().filter(|s| stays(s)).map(|s| (s.name.as_str(), s)).collect();
+        let containers: BTreeMap<String, String> = snapshot
+            .containers
+            .iter()
+            .map(|c| {
+                let published = c.published.iter().map(|p| format!("{} {}", p.host_port, p.container_port));
+                let all =
+                    [c.engine.clone(), c.image.clone().unwrap_or_default()].into_iter().chain(published);
+                (format!("container:{}", c.name), digest(all))
+            })
+            .collect();
+        let services = stays
+            .values()
+            .map(|service| {
+                let needs = service.dependencies.iter().filter(|d| {
+                    let tells = d.kind.carries_need() || d.kind == DependencyKind::Triggers;
+                    tells && stays.contains_key(d.on.as_str())
+                });
+                let needs: BTreeSet<String> = needs.map(|d| format!("{:?} {}", d.kind, d.on)).collect();
+                let parts = [
+                    format!("{:?}", service.manager),
+                    service.definition.clone().unwrap_or_default(),
+                    containers.get(&service.name).cloned().unwrap_or_default(),
+                ];
+                let recorded = RecordedService {
+                    start: service.start,
+                    package: service.package.clone(),
+                    definition: digest(parts.into_iter().chain(needs)),
+                };
+                (service.name.clone(), recorded)
+            })
+            .collect();
+        let package = |(name, p): (&String, &Package)| {
+            let takes = &p.removal_takes;
+            let takes = if takes.is_empty() { String::new() } else { digest(takes.iter().cloned()) };
+            (name.clone(), RecordedPackage { version: p.version.clone(), takes })
+        };
+        Self {
+            listeners: snapshot.listeners.iter().filter_map(line).collect(),
+            applications: snapshot.applications.iter().map(|a| format!("{} at {}", a.id, a.place)).collect(),
+            packages: snapshot.packages.packages.iter().map(package).collect(),
+            services,
+        }
+    }
+
+    /// Its SHA-256 together with the host's name and system, in hexadecimal digits.
+    pub fn fingerprint(&self, host: &PlanHost) -> String {
+        let mut hash = Lines::new();
+        hash.section("host", [&host.name, &host.os]);
+        hash.section("listeners", &self.listeners);
+        hash.section("applications", &self.applications);
+        hash.section("packages", self.packages.iter().flat_map(|(n, p)| [n, &p.version, &p.takes]));
+        hash.section("services", self.services.keys());
+        for s in self.services.values() {
+            hash.section(word(s.start), [&s.definition]);
+            hash.section("package", &s.package);
+        }
+        hash.hex()
+    }
+}
+
+/// Whether a service is there after a reboot as well, running or not.
+fn stays(service: &Service) -> bool {
+    let unit = service.manager == Manager::Systemd;
+    let is_instance = unit && service.name.contains('@') && !service.name.contains("@.");
+    let is_transient = unit && service.start == Start::Manual;
+    let is_scope = service.name.rsplit_once('.').is_some_and(|(_, kind)| kind == "scope");
+    let of_session = unit && (is_scope || is_group(&service.name));
+    let owned = !matches!(service.manager, Manager::Nobody | Manager::Kernel);
+    owned && !is_transient && !of_session && (!is_instance || service.start.at_boot())
+}
+
+/// A listener in a line, as far as it is the same after a reboot.
+fn line(listener: &Listener) -> Option<String> {
+    let namespace = match &listener.namespace {
+        Namespace::Host => String::new(),
+        Namespace::Other { label: Some(label), .. } => format!(" in {label}"),
+        Namespace::Other { label: None, .. } => return None,
+    };
+    let address = match listener.address {
+        None => "*".to_owned(),
+        Some(IpAddr::V6(a)) if a.is_unicast_link_local() => "[link-local]".to_owned(),
+        Some(IpAddr::V6(a)) => format!("[{a}]"),
+        Some(IpAddr::V4(a)) => a.to_string(),
+    };
+    let chosen = matches!(listener.protocol, Protocol::Tcp | Protocol::Udp);
+    let port = match listener.port {
+        None => String::new(),
+        Some(port) if chosen && port >= CHOSEN_PORTS => ":chosen".to_owned(),
+        Some(port) => format!(":{port}"),
+    };
+    let on = listener.interface.as_ref().map(|i| format!(" on {i}")).unwrap_or_default();
+    let service = listener.service.as_deref().unwrap_or("of an owner not seen");
+    Some(format!("{} {address}{port}{on}{namespace} {service}", listener.protocol.as_str()))
+}
+
+fn word(start: Start) -> &'static str {
+    match start {
+        Start::Enabled => "enabled",
+        Start::Disabled => "disabled",
+        Start::Static => "static",
+        Start::Masked => "masked",
+        Start::Generated => "generated",
+        Start::Manual => "manual",
+        Start::Unknown => "not known",
+    }
+}
+
+/// The first half of a SHA-256: enough to see a change.
+fn digest(parts: impl IntoIterator<Item = String>) -> String {
+    let mut hash = Lines::new();
+    hash.section("", &parts.into_iter().collect::<Vec<_>>());
+    let mut hex = hash.hex();
+    hex.truncate(32);
+    hex
+}
+
+/// Hashes texts so that no two lists give the same bytes.
+struct Lines(Sha256);
+
+impl Lines {
+    fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    fn section<'t>(&mut self, name: &str, texts: impl IntoIterator<Item = &'t String>) {
+        self.text(name);
+        for text in texts {
+            self.text(text);
+        }
+        self.0.update(u64::MAX.to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0.update((text.len() as u64).to_le_bytes());
+        self.0.update(text.as_bytes());
+    }
+
+    fn hex(self) -> String {
+        use std::fmt::Write as _;
+        self.0.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+}
