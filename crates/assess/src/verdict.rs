@@ -216,7 +216,7 @@ fn judge_needed(
     }
     let judged = if class.is_some() { Verdict::Dangerous } else { Verdict::Unneeded };
     let way_out = if service.windows.is_some() {
-        "needed on the host alone: let the firewall close it to others"
+        "needed on the host alone: close it to others by a packet filter"
     } else {
         "needed on the host alone: bind it to loopback or filter it"
     };

@@ -80,15 +80,19 @@ impl View {
             heading: format!("{} · {} · {}", escape(name), escape(os), escape(&roles)),
             summary,
             sections,
-            next: next(&others, &doorless),
+            next: next(audit, &others, &doorless),
         }
     }
 }
 
-fn next(others: &[&Door], doorless: &[&AuditService]) -> String {
+fn next(audit: &Audit, others: &[&Door], doorless: &[&AuditService]) -> String {
     let worst = others.iter().find(|d| d.verdict.is_candidate()).and_then(|d| d.service.as_deref());
     match worst.or_else(|| doorless.first().map(|s| s.name.as_str())) {
-        Some(name) => format!("One service on one card: doorward explain '{}'", escape(short(name))),
+        Some(name) => {
+            let source =
+                if audit.host.source.is_some() { ", with the option that named this host" } else { "" };
+            format!("One service on one card: doorward explain '{}'{source}", escape(short(name)))
+        }
         None => "Nothing to shut was found.".to_owned(),
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn best_first(about: &About<'_, '_, '_>) -> Vec<Action> {
         }
         Verdict::Required | Verdict::Needed if on_windows => vec![action(
             "filter",
-            "keep it, and let the firewall close its doors to others: it is needed on the host alone",
+            "keep it, and let a packet filter close its doors to others: it is needed on the host alone",
         )],
         Verdict::Required | Verdict::Needed => vec![
             action("rebind", "keep it, and bind it to loopback: it is needed on the host alone"),

@@ -218,6 +218,13 @@ fn settings_that_let_in_too_much_are_found_with_their_places() {
 }
 
 #[test]
+fn all_of_it_as_people_read_it() {
+    let disk = TempDir::new().unwrap();
+    windows_2000().write(disk.path(), "WINNT");
+    insta::assert_snapshot!("windows_2000", says(&["audit", "--windows", disk.path().to_str().unwrap()]));
+}
+
+#[test]
 fn every_dependency_is_told_from_both_ends() {
     let disk = TempDir::new().unwrap();
     windows_2000().write(disk.path(), "WINNT");
