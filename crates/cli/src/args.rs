@@ -44,6 +44,13 @@ pub(crate) enum Command {
     /// Show one service on one card: what it is, its dangers, who needs it, what to do
     #[command(after_help = EXIT_CODES)]
     Explain(Box<ExplainArgs>),
+    /// Write down what to uninstall, disable, rebind and keep, in order, to be read and edited
+    ///
+    /// Each step says which doors it closes, what depends on it, what goes with it, how it is undone and what it saves.
+    /// A step is switched off in the file with `on = false`. Nothing is changed by planning. A checker that did not
+    /// make the plan refuses what would cut off the site, the administrators or the host.
+    #[command(after_help = EXIT_CODES)]
+    Plan(Box<PlanArgs>),
     /// Print the configuration file with every setting explained
     Config,
     /// Print a completion script for a shell
@@ -95,6 +102,57 @@ pub(crate) struct ExplainArgs {
     /// Form of the result
     #[arg(long, value_enum, default_value_t = CardFormat::Text, value_name = "FORM")]
     pub(crate) format: CardFormat,
+}
+
+/// Options of `plan`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PlanArgs {
+    /// What to look at.
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// How to judge.
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// Write the plan to FILE instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// What to do where there is a choice
+    #[arg(long, value_enum, default_value_t = PreferWord::Uninstall, value_name = "WAY")]
+    pub(crate) prefer: PreferWord,
+    /// Check the plan in FILE against the host as it is now, instead of making one
+    #[arg(long, value_name = "FILE", conflicts_with = "prefer")]
+    pub(crate) check: Option<PathBuf>,
+    /// Let this step pass although it breaks a rule; may be repeated
+    #[arg(long, value_name = "STEP", requires = "check")]
+    pub(crate) r#override: Vec<String>,
+    /// Write the changes for other means of rolling them out
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) emit: Option<EmitForm>,
+    /// With --emit: write what takes the changes back
+    #[arg(long, requires = "emit")]
+    pub(crate) inverse: bool,
+}
+
+/// What to do where there is a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PreferWord {
+    /// Remove the package: what is not installed cannot be enabled by accident, and needs no patches
+    Uninstall,
+    /// Stop it, and make it impossible to start
+    Disable,
+    /// Stop it until the next boot
+    Stop,
+}
+
+/// Other means of rolling changes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EmitForm {
+    /// An Ansible playbook
+    Ansible,
+    /// A preset file of systemd
+    SystemdPreset,
+    /// A script for any POSIX shell
+    Shell,
 }
 
 /// Which host's facts to judge.

@@ -103,19 +103,30 @@ fn linux(args: &SourceArgs, knowledge: &Knowledge) -> anyhow::Result<Snapshot> {
     Ok(snapshot)
 }
 
-fn saved(path: &Path) -> anyhow::Result<Snapshot> {
-    let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+/// The text of a file, or of standard input for `-`, of at most so many bytes.
+pub(crate) fn text(path: &Path, limit: u64) -> anyhow::Result<String> {
+    let name = shown(path);
     let reader: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
         Box::new(File::open(path).context(name.clone())?)
     };
     let mut text = Vec::new();
-    reader.take(SNAPSHOT_LIMIT + 1).read_to_end(&mut text).context(name.clone())?;
-    if text.len() as u64 > SNAPSHOT_LIMIT {
-        bail!("{name}: larger than {SNAPSHOT_LIMIT} bytes");
+    reader.take(limit + 1).read_to_end(&mut text).context(name.clone())?;
+    if text.len() as u64 > limit {
+        bail!("{name}: larger than {limit} bytes");
     }
-    let version: Version = serde_json::from_slice(&text)
+    String::from_utf8(text).with_context(|| format!("{name}: not text"))
+}
+
+fn shown(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+fn saved(path: &Path) -> anyhow::Result<Snapshot> {
+    let name = shown(path);
+    let text = text(path, SNAPSHOT_LIMIT)?;
+    let version: Version = serde_json::from_str(&text)
         .with_context(|| format!("{name}: not a snapshot (doorward audit --snapshot-out FILE writes one)"))?;
     if version.schema_version > SCHEMA_VERSION {
         bail!(
@@ -123,7 +134,7 @@ fn saved(path: &Path) -> anyhow::Result<Snapshot> {
             version.schema_version
         );
     }
-    let mut snapshot: Snapshot = serde_json::from_slice(&text)
+    let mut snapshot: Snapshot = serde_json::from_str(&text)
         .with_context(|| format!("{name}: not a snapshot (doorward audit --snapshot-out FILE writes one)"))?;
     snapshot.sort();
     Ok(snapshot)

@@ -3,6 +3,7 @@
 mod audit;
 mod explain;
 mod generate;
+mod plan;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
@@ -13,6 +14,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         None => audit::run(&args.audit),
         Some(Command::Audit(audit)) => audit::run(&audit),
         Some(Command::Explain(explain)) => explain::run(&explain),
+        Some(Command::Plan(plan)) => plan::run(&plan),
         Some(Command::Config) => generate::config(),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(&directory),

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests run the program, on files that they make")]
 
 mod host;
+mod plan;
 
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -1,0 +1,110 @@
+//! `doorward plan`.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use doorward_assess::Assessment;
+use doorward_model::Snapshot;
+use doorward_plan::{Direction, Form, Options, Plan, Prefer, StepId};
+
+use crate::args::{EmitForm, PlanArgs, PreferWord};
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::{judge, output, source};
+
+/// A plan's file may not be larger; one byte more is read to see that.
+const LIMIT: u64 = doorward_plan::LONGEST as u64;
+
+pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
+    let config = Config::load(&args.judge)?;
+    if let Some(machines) = source::several(&args.source)? {
+        bail!("a plan is of one machine, and --hive names {}: give the files of one", machines.len());
+    }
+    let (knowledge, snapshot) = source::read(&args.source, &config)?;
+    let index = judge::index(&knowledge, &snapshot, &config)?;
+    let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
+    let overrides: Vec<StepId> = args.r#override.iter().map(|id| StepId::from(id.as_str())).collect();
+    let plan = match &args.check {
+        Some(file) => {
+            let plan = read(file)?;
+            doorward_plan::check_fresh(&plan, &snapshot).with_context(|| file.display().to_string())?;
+            plan
+        }
+        None => doorward_plan::plan(&assessment, &snapshot, &index, Options { prefer: prefer(args) })?,
+    };
+    refuse_wrong(&plan, &snapshot, &assessment, &overrides)?;
+    let text = match args.emit {
+        Some(form) => {
+            let direction = if args.inverse { Direction::Undo } else { Direction::Apply };
+            doorward_plan::emit(&plan, &snapshot, emitted(form), direction)
+        }
+        None if args.check.is_some() => format!("{}\n", summary(&plan)),
+        None => doorward_plan::print(&plan),
+    };
+    match &args.output {
+        Some(file) => {
+            output::write_file(file, &text)?;
+            eprintln!(
+                "doorward: {}: {}",
+                doorward_report::escape(&file.display().to_string()),
+                summary(&plan)
+            );
+        }
+        None => output::print(&text)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn prefer(args: &PlanArgs) -> Prefer {
+    match args.prefer {
+        PreferWord::Uninstall => Prefer::Uninstall,
+        PreferWord::Disable => Prefer::Disable,
+        PreferWord::Stop => Prefer::Stop,
+    }
+}
+
+fn emitted(form: EmitForm) -> Form {
+    match form {
+        EmitForm::Ansible => Form::Ansible,
+        EmitForm::SystemdPreset => Form::SystemdPreset,
+        EmitForm::Shell => Form::Shell,
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Plan> {
+    let text = source::text(file, LIMIT)?;
+    doorward_plan::read(&text).with_context(|| file.display().to_string())
+}
+
+/// The checker's word on a plan, whoever made it.
+fn refuse_wrong(
+    plan: &Plan,
+    snapshot: &Snapshot,
+    assessment: &Assessment<'_>,
+    overrides: &[StepId],
+) -> anyhow::Result<()> {
+    let violations = doorward_plan::check(plan, snapshot, assessment, overrides);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    bail!("the plan is refused:\n{}", lines.join("\n"))
+}
+
+/// In one line: how much of what, and what it saves.
+fn summary(plan: &Plan) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for step in plan.changes() {
+        let word = step.action.word();
+        match counts.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    if counts.is_empty() {
+        return "nothing to do".to_owned();
+    }
+    let words: Vec<String> = counts.iter().map(|(word, count)| format!("{count} to {word}")).collect();
+    let doors: usize = plan.changes().map(|step| step.closes.len()).sum();
+    format!("{}; {doors} doors close", words.join(", "))
+}
