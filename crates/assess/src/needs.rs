@@ -245,7 +245,8 @@ fn names_this_host(facts: &Facts<'_, '_, '_>, value: &str) -> bool {
         None if value.matches(':').count() > 1 => value,
         None => value.split([':', '/', '?']).next().unwrap_or(value),
     };
-    host.eq_ignore_ascii_case("localhost")
+    // The last three are what ASP.NET's session state and SQL Server's clients call the host itself.
+    ["localhost", "loopback", "(local)", "."].iter().any(|own| host.eq_ignore_ascii_case(own))
         || host.eq_ignore_ascii_case(&facts.snapshot.host.name)
         || host.parse::<IpAddr>().is_ok_and(|ip| facts.snapshot.host.has_address(ip))
 }
