@@ -1,6 +1,6 @@
 //! The plan's file: TOML that people read and edit.
 //!
-//! [`print`] writes it, with comments that teach; [`read`] takes it back, and refuses with place, reason and way out
+//! [`print()`] writes it, with comments that teach; [`read`] takes it back, and refuses with place, reason and way out
 //! what it cannot mean. What was printed is read as the same plan, whatever names the host has.
 
 mod print;

@@ -45,8 +45,8 @@ pub struct Step {
     pub needed_by: Vec<String>,
     /// Packages and services that go with it, sorted.
     pub takes_along: Vec<String>,
-    /// Other steps that need this one and are needed by it: a cycle, in which no order is right.
-    pub cycle: Vec<StepId>,
+    /// For steps that need each other, so that no order among them is right: the first of them, which stands for all.
+    pub cycle: Option<StepId>,
     /// What is gained.
     pub saves: Saves,
 }

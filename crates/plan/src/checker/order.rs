@@ -6,21 +6,18 @@ use super::{Found, Rule};
 pub(super) fn check(targets: &Targets<'_>, found: &mut Found<'_>) {
     let edges = edges(targets);
     let place = components(targets.plan.steps.len(), &edges);
-    let says = |one: usize, other: usize| {
-        let steps = &targets.plan.steps;
-        steps[one].cycle.contains(&steps[other].id)
-    };
+    let cycle = |step: usize| targets.plan.steps[step].cycle.as_ref();
     for (first, later, why) in edges {
         if first < later {
             continue;
         }
-        let (own, other) = (&targets.plan.steps[first].id, &targets.plan.steps[later].id);
+        let other = &targets.plan.steps[later].id;
         if place[first] != place[later] {
             let text = format!("it comes after {other}, but {why}");
             found.add(first, Rule::Order, text, format!("move it before {other}"));
-        } else if !(says(first, later) && says(later, first)) {
+        } else if cycle(first).is_none() || cycle(first) != cycle(later) {
             let text = format!("it and {other} need each other in a cycle: {why}");
-            let way_out = format!("name {other} in its `cycle` and {own} in the other's, or switch one off");
+            let way_out = format!("give both `cycle = {other:?}`, or switch one off", other = other.0);
             found.add(first, Rule::Cycle, text, way_out);
         }
     }

@@ -73,7 +73,7 @@ impl<'a> Targets<'a> {
             targets.add(at, step, found);
         }
         for (at, step) in plan.steps.iter().enumerate() {
-            if let Some(other) = step.cycle.iter().find(|c| !ids.contains(c)) {
+            if let Some(other) = step.cycle.as_ref().filter(|c| !ids.contains(c)) {
                 let text = format!("its cycle names {other}, which is no step of the plan");
                 found.add(at, Rule::NoSuch, text, "take it out of `cycle`");
             }

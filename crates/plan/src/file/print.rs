@@ -58,7 +58,9 @@ fn step(out: &mut String, step: &Step, number: usize, of: usize) {
     }
     strings(out, "needed_by", step.needed_by.iter().map(String::as_str));
     strings(out, "takes_along", step.takes_along.iter().map(String::as_str));
-    strings(out, "cycle", step.cycle.iter().map(|c| c.0.as_str()));
+    if let Some(cycle) = &step.cycle {
+        line(out, "cycle", &cycle.0, true);
+    }
     if !step.saves.is_nothing() {
         let _ = writeln!(out, "saves = {}", saves(&step.saves));
     }

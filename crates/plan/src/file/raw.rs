@@ -63,8 +63,7 @@ pub(super) struct RawStep {
     needed_by: Vec<String>,
     #[serde(default)]
     takes_along: Vec<String>,
-    #[serde(default)]
-    cycle: Vec<StepId>,
+    cycle: Option<StepId>,
     #[serde(default)]
     saves: Saves,
 }

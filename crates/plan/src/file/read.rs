@@ -7,10 +7,10 @@ use toml::de::{DeTable, Deserializer};
 use super::raw::RawPlan;
 use crate::{PLAN_VERSION, Plan};
 
-/// The longest file that is read, in bytes.
-pub const LONGEST: usize = 64 << 20;
-/// The most steps that a plan may have.
-pub const MOST_STEPS: usize = 1_000_000;
+/// The longest file that is read, in bytes: several times what a host with 30,000 services needs.
+pub const LONGEST: usize = 16 << 20;
+/// The most steps that a plan may have. Parsed, a step takes many times its length.
+pub const MOST_STEPS: usize = 100_000;
 
 /// Why a file is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

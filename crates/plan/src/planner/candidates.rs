@@ -1,6 +1,6 @@
 //! What may be shut: a candidate by its verdict, needed by nothing that stays, with a mechanism that is clear.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use doorward_assess::graph::{Origin, is_boot_target};
 use doorward_model::{DependencyKind, Manager, Start, Verdict};
@@ -14,6 +14,7 @@ pub(super) struct Candidates {
     /// For what is needed: by whom.
     needed_by: Vec<Option<usize>>,
     needed: Vec<bool>,
+    ways_in: BTreeSet<usize>,
 }
 
 impl Candidates {
@@ -27,6 +28,11 @@ impl Candidates {
         self.needed[node]
     }
 
+    /// Whether administrators come in by it.
+    pub(super) fn is_way_in(&self, node: usize) -> bool {
+        self.ways_in.contains(&node)
+    }
+
     /// Who needs it.
     pub(super) fn needed_by(&self, node: usize) -> Option<usize> {
         self.needed_by[node]
@@ -38,9 +44,9 @@ pub(super) fn find(facts: &Facts<'_>) -> Candidates {
         may: vec![false; facts.len()],
         needed_by: vec![None; facts.len()],
         needed: vec![false; facts.len()],
+        ways_in: ways_in::find(facts),
     };
     let mut queue = VecDeque::new();
-    let ways_in = ways_in::find(facts);
     for node in 0..facts.len() {
         // What could not be judged stays, and with it what it needs.
         let stays = match facts.verdict(node) {
@@ -48,7 +54,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Candidates {
             Some(Verdict::Unknown) => facts.lives(node),
             _ => false,
         };
-        if stays || ways_in.contains(&node) {
+        if stays || found.ways_in.contains(&node) {
             found.needed[node] = true;
             queue.push_back(node);
         }
@@ -72,12 +78,12 @@ pub(super) fn find(facts: &Facts<'_>) -> Candidates {
 /// What a service needs, and what starts it. Targets that start everything at boot need nothing by that.
 fn needs(facts: &Facts<'_>, node: usize) -> Vec<usize> {
     let graph = facts.graph();
-    if graph.is_group(node) && is_boot_target(facts.name(node)) {
-        return Vec::new();
-    }
+    let is_start_of_all = is_boot_target(facts.name(node));
     let wish = |origin| matches!(origin, Origin::Unit(DependencyKind::Wants | DependencyKind::Upholds));
     let out = graph.out(node).iter().filter(|e| {
-        e.origin.carries_need() && (!wish(e.origin) || facts.lives(e.other) || graph.is_group(e.other))
+        !is_start_of_all
+            && e.origin.carries_need()
+            && (!wish(e.origin) || facts.lives(e.other) || graph.is_group(e.other))
     });
     let triggers = graph.into(node).iter().filter(|e| e.origin == Origin::Unit(DependencyKind::Triggers));
     out.chain(triggers).map(|e| e.other).collect()

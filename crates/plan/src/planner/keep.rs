@@ -26,6 +26,10 @@ pub(super) fn steps(facts: &Facts<'_>, candidates: &Candidates, groups: &Groups)
                 let why = format!("look again as root: {}", evidence(&service.evidence));
                 keeps.push(keep(&service.name, KeepReason::Unknown, why, Vec::new()));
             }
+            Verdict::Needed | Verdict::Required if candidates.is_way_in(node) => {
+                let why = format!("a remote way in for administrators; {}", evidence(&service.evidence));
+                keeps.push(keep(&service.name, KeepReason::Admin, why, Vec::new()));
+            }
             Verdict::Needed | Verdict::Required => match rebind::step(facts, node, service) {
                 Some(step) if step.action.is_change() => rebinds.push(step),
                 Some(step) => keeps.push(step),
@@ -63,7 +67,7 @@ pub(super) fn keep(service: &str, reason: KeepReason, why: String, needed_by: Ve
         closes: Vec::new(),
         needed_by,
         takes_along: Vec::new(),
-        cycle: Vec::new(),
+        cycle: None,
         saves: Saves::default(),
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn step(facts: &Facts<'_>, node: usize, service: &AuditService) -> Op
             closes: doors.iter().map(|d| ClosedDoor::of(d)).collect(),
             needed_by: service.required_by.clone(),
             takes_along: Vec::new(),
-            cycle: Vec::new(),
+            cycle: None,
             saves: Saves::default(),
             action: Action::Rebind(Rebind { service: service.name.clone(), file, setting, from, to, check }),
         }),

@@ -23,12 +23,10 @@ pub(super) fn steps(
     let mut gone = BTreeSet::new();
     let mut steps = Vec::new();
     for place in order {
-        let ids: Vec<StepId> = place.groups.iter().map(|g| id(facts, &groups.all[*g], prefer)).collect();
+        let first = place.groups.first().map(|g| id(facts, &groups.all[*g], prefer));
+        let cycle = first.filter(|_| place.groups.len() > 1);
         for &at in &place.groups {
-            let group = &groups.all[at];
-            let own = id(facts, group, prefer);
-            let cycle = ids.iter().filter(|i| **i != own).cloned().collect();
-            steps.extend(step(facts, groups, at, removable, prefer, &mut gone, cycle));
+            steps.extend(step(facts, groups, at, removable, prefer, &mut gone, cycle.clone()));
         }
     }
     steps
@@ -50,7 +48,7 @@ fn step<'a>(
     removable: &Removable<'_>,
     prefer: Prefer,
     gone: &mut BTreeSet<&'a str>,
-    cycle: Vec<StepId>,
+    cycle: Option<StepId>,
 ) -> Option<Step> {
     let group = &groups.all[at];
     let units = units(facts, group)?;
@@ -82,7 +80,7 @@ fn step<'a>(
     Some(Step {
         id: id(facts, group, prefer),
         on: true,
-        why: why(facts, group, blocked, &cycle),
+        why: why(facts, group, blocked, cycle.as_ref()),
         danger: danger(facts, group),
         undo: undo(facts, group, &action),
         closes: closes(facts, group),
@@ -95,7 +93,7 @@ fn step<'a>(
 }
 
 /// The evidence of the worst member, and why it is done this way.
-fn why(facts: &Facts<'_>, group: &Group, blocked: Option<&str>, cycle: &[StepId]) -> String {
+fn why(facts: &Facts<'_>, group: &Group, blocked: Option<&str>, cycle: Option<&StepId>) -> String {
     let living = group.members.iter().copied().filter(|n| facts.lives(*n));
     let worst = living.min_by_key(|n| (facts.verdict(*n), *n != group.first)).unwrap_or(group.first);
     let mut why = evidence(facts.judged(worst).map_or(&[], |j| &j.evidence));
@@ -105,11 +103,9 @@ fn why(facts: &Facts<'_>, group: &Group, blocked: Option<&str>, cycle: &[StepId]
     if let Some(blocked) = blocked.filter(|_| !group.uninstall) {
         why = format!("{why}. Not uninstalled: {blocked}");
     }
-    if !cycle.is_empty() {
-        let others: Vec<&str> = cycle.iter().map(|i| i.0.as_str()).collect();
+    if let Some(first) = cycle {
         why = format!(
-            "{why}. It and {} need each other, so that no order among them is right",
-            others.join(", ")
+            "{why}. It is one of the steps from {first} on that need each other, so that no order is right"
         );
     }
     why

@@ -163,7 +163,7 @@ fn a_cycle_that_is_not_named_is_refused() {
         .runs("b.service", "/opt/b")
         .depends(Wants, "a.service");
     let mut plan = host.plan();
-    edit(&mut plan, "disable:a.service", |s| s.cycle.clear());
+    edit(&mut plan, "disable:a.service", |s| s.cycle = None);
     assert_eq!(rules(&host, &plan, &[]), [("disable:b.service".to_owned(), Rule::Cycle)]);
 }
 

@@ -71,14 +71,8 @@ fn saves() -> impl Strategy<Value = Saves> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let words = (
-        hostile(),
-        of(hostile()),
-        hostile(),
-        vec(hostile(), 0..3),
-        vec(hostile(), 0..3),
-        vec(hostile(), 0..2),
-    );
+    let words =
+        (hostile(), of(hostile()), hostile(), vec(hostile(), 0..3), vec(hostile(), 0..3), of(hostile()));
     (hostile(), any::<bool>(), action(), words, vec(door(), 0..3), saves()).prop_map(
         |(id, on, action, (why, danger, undo, needed_by, takes_along, cycle), closes, saves)| Step {
             id: StepId(id),
@@ -90,7 +84,7 @@ fn step() -> impl Strategy<Value = Step> {
             closes,
             needed_by,
             takes_along,
-            cycle: cycle.into_iter().map(StepId).collect(),
+            cycle: cycle.map(StepId),
             saves,
         },
     )
