@@ -320,6 +320,9 @@ fn many_machines_in_their_order() {
     }
     std::fs::write(folder.path().join("b/WINNT/System32/config/SYSTEM.LOG"), b"no log").unwrap();
     std::fs::write(folder.path().join("notes.txt"), b"no hive").unwrap();
+    let mut user = doorward_hive::testing::HiveBuilder::new(5).named("ntuser.dat");
+    user.key("Control Panel").string("Colour", "blue");
+    std::fs::write(folder.path().join("a/NTUSER.DAT"), user.build()).unwrap();
     let lines = says(&["audit", "--hive", folder.path().to_str().unwrap(), "--format", "json"]);
     let audits: Vec<Audit> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(audits.len(), 3);

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use anyhow::bail;
 use doorward_knowledge::{Index, Knowledge, System};
 use doorward_model::{Audit, OsFamily};
+use doorward_windows_files::DiskError;
 
 use crate::args::{AuditArgs, Format};
 use crate::config::Config;
@@ -76,7 +77,7 @@ fn work(
 fn show(args: &AuditArgs, machines: &[Vec<PathBuf>], results: Receiver<Judged>) -> anyhow::Result<Exit> {
     let mut progress = Machines::new(machines.len());
     let (mut ahead, mut shown) = (BTreeMap::new(), 0);
-    let (mut sarif, mut failed, mut worst) = (Vec::new(), 0, Exit::Done);
+    let (mut sarif, mut failed, mut others, mut worst) = (Vec::new(), 0, 0, Exit::Done);
     for (at, result) in results {
         progress.one_more();
         ahead.insert(at, result);
@@ -84,6 +85,10 @@ fn show(args: &AuditArgs, machines: &[Vec<PathBuf>], results: Receiver<Judged>) 
             let name = name(&machines[shown]);
             shown += 1;
             match result {
+                // A folder holds the hives of users and programs too.
+                Err(why) if is_of_others(&why) && !args.source.hive.contains(&machines[shown - 1][0]) => {
+                    others += 1;
+                }
                 Err(why) => {
                     failed += 1;
                     progress.say(&format!("doorward: {}", doorward_report::escape(&format!("{why:#}"))));
@@ -105,10 +110,19 @@ fn show(args: &AuditArgs, machines: &[Vec<PathBuf>], results: Receiver<Judged>) 
     if args.format == Format::Sarif {
         output::print(&doorward_report::sarif(&sarif, env!("CARGO_PKG_VERSION")))?;
     }
+    if others > 0 {
+        progress.say(&format!(
+            "doorward: {others} other hives (of users, of programs) tell of no machine, and were left out"
+        ));
+    }
     if failed > 0 {
-        bail!("{failed} of {} machines could not be read; each is named above", machines.len());
+        bail!("{failed} of {} machines could not be read; each is named above", machines.len() - others);
     }
     Ok(worst)
+}
+
+fn is_of_others(why: &anyhow::Error) -> bool {
+    matches!(why.downcast_ref::<DiskError>(), Some(DiskError::OtherHive { .. }))
 }
 
 fn name(files: &[PathBuf]) -> String {
