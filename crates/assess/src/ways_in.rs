@@ -36,7 +36,8 @@ pub(crate) fn find(facts: &Facts<'_, '_, '_>) -> Vec<(usize, String)> {
         ways.extend(named.filter(|&at| listens(at)).map(|at| (at, why.to_owned())));
         return ways;
     }
-    let answers = |at: usize| lives(&services[at]) && (!is_running || listens(at));
+    // One that sleeps behind its socket answers as well.
+    let answers = |at: usize| if is_running { listens(at) } else { lives(&services[at]) };
     let of = |test: &dyn Fn(&doorward_knowledge::ServiceEntry) -> bool| -> Vec<usize> {
         (0..services.len()).filter(|&at| facts.entries[at].is_some_and(test) && answers(at)).collect()
     };

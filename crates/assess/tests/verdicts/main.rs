@@ -171,6 +171,23 @@ fn a_door_without_a_visible_owner_is_unknown_never_fine() {
 }
 
 #[test]
+fn a_way_in_that_sleeps_behind_its_socket_is_one() {
+    let audit = Made::host()
+        .runs("ssh.socket", "")
+        .depends(DependencyKind::Triggers, "ssh.service")
+        .runs("ssh.service", "/usr/sbin/sshd")
+        .tcp("0.0.0.0", 22)
+        .with(|s| {
+            let ssh = s.services.iter_mut().find(|s| s.name == "ssh.service").unwrap();
+            (ssh.state, ssh.start) = (State::Stopped, Start::Disabled);
+        })
+        .audit();
+    assert_eq!(audit.service("ssh.service").verdict, Verdict::Needed);
+    assert_eq!(audit.service("ssh.socket").verdict, Verdict::Needed);
+    assert_eq!(audit.door(22).verdict, Verdict::Needed);
+}
+
+#[test]
 fn the_last_remote_way_in_is_protected_whatever_it_is() {
     let telnet_only = Made::host().runs("inetd:telnet", "/usr/sbin/telnetd").tcp(ANY, 23).audit();
     assert_eq!(telnet_only.at(23), "needed everyone: the last remote way in for administrators");
