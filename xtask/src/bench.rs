@@ -6,6 +6,7 @@
 pub(crate) mod hives;
 pub(crate) mod load;
 pub(crate) mod measure;
+pub(crate) mod plan;
 mod table;
 
 use std::path::Path;

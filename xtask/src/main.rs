@@ -22,6 +22,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Measure the audit of registry hives beside its peers
     BenchHives(bench::hives::Arguments),
+    /// Measure planning for made hosts of growing size
+    BenchPlan(bench::plan::Arguments),
     /// Time a command as whole processes (the benchmark runs this in its host)
     #[command(hide = true)]
     Measure(bench::measure::Arguments),
@@ -40,6 +42,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::BenchPlan(arguments) => bench::plan::run(&arguments),
         Chore::BenchHives(arguments) => bench::hives::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Measure(arguments) => bench::measure::run(&arguments),
