@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use doorward_knowledge::Knowledge;
+use doorward_knowledge::{Knowledge, RoleEntry};
 use doorward_model::OsFamily;
 use serde::Deserialize;
 
 use crate::args::{FailOn, JudgeArgs};
-use crate::judge;
 
 /// Every setting with its default, as a commented file.
 pub(crate) const TEMPLATE: &str = include_str!("config.toml");
@@ -73,8 +72,21 @@ impl Config {
             Some(folder) => Knowledge::load(folder)?,
             None => Knowledge::built_in_for(family),
         };
-        judge::check_roles(&self.roles, knowledge.roles.iter())?;
+        self.check_roles(knowledge.roles.iter())?;
         Ok(knowledge)
+    }
+
+    /// Every role that the user names has to be one that is known.
+    pub(crate) fn check_roles<'k>(&self, entries: impl Iterator<Item = &'k RoleEntry>) -> anyhow::Result<()> {
+        if self.roles.is_empty() {
+            return Ok(());
+        }
+        let known: Vec<&str> =
+            entries.map(|r| r.id.as_str()).chain([doorward_assess::OTHER_SERVER]).collect();
+        match self.roles.iter().find(|r| !known.contains(&r.as_str())) {
+            Some(role) => bail!("there is no role {role:?}; known are: {}", known.join(", ")),
+            None => Ok(()),
+        }
     }
 
     /// What the judgement takes from the settings.

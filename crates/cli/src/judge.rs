@@ -1,6 +1,6 @@
 //! From facts to what they are judged by, and from the judgement to the exit code.
 
-use doorward_knowledge::{Index, Knowledge, RoleEntry, System};
+use doorward_knowledge::{Index, Knowledge, System};
 use doorward_model::{Audit, Snapshot, Subject, Verdict};
 
 use crate::args::FailOn;
@@ -14,23 +14,8 @@ pub(crate) fn index<'k>(
     config: &Config,
 ) -> anyhow::Result<Index<'k>> {
     let index = Index::for_system(knowledge, System::of(snapshot));
-    check_roles(&config.roles, index.roles())?;
+    config.check_roles(index.roles())?;
     Ok(index)
-}
-
-/// Every role that the user names has to be one that is known.
-pub(crate) fn check_roles<'k>(
-    roles: &[String],
-    entries: impl Iterator<Item = &'k RoleEntry>,
-) -> anyhow::Result<()> {
-    if roles.is_empty() {
-        return Ok(());
-    }
-    let known: Vec<&str> = entries.map(|r| r.id.as_str()).chain([doorward_assess::OTHER_SERVER]).collect();
-    match roles.iter().find(|r| !known.contains(&r.as_str())) {
-        Some(role) => anyhow::bail!("there is no role {role:?}; known are: {}", known.join(", ")),
-        None => Ok(()),
-    }
 }
 
 /// How an audit ends.
