@@ -5,6 +5,7 @@ use doorward_hive::testing::{HiveBuilder, entries_log, pages_log, unfinished};
 
 use crate::with_options;
 
+mod policies;
 mod server;
 
 /// A seed's name, and what is in it.
@@ -72,10 +73,13 @@ pub fn machines() -> Vec<Seed> {
     let all = |hives: Vec<HiveBuilder>| hives.into_iter().flat_map(sealed).collect::<Vec<u8>>();
     vec![
         ("system".into(), all(vec![server::system(5)])),
-        ("whole".into(), all(vec![server::system(5), server::software(5), server::sam(3)])),
+        (
+            "whole".into(),
+            all(vec![server::system(5), server::software(5), server::sam(3), policies::security()]),
+        ),
         ("old".into(), all(vec![server::old_system(), server::software(3)])),
         ("software".into(), all(vec![server::software(5)])),
-        ("sam".into(), all(vec![server::sam(3), small(3).named("SECURITY")])),
+        ("accounts".into(), all(vec![server::sam(3), policies::security()])),
         ("small".into(), all(vec![small(5)])),
     ]
 }

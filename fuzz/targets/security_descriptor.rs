@@ -13,7 +13,7 @@ fuzz_target!(init: seeds(machines::descriptors()), |input: &[u8]| -> Corpus {
         let Ok(descriptor) = SecurityDescriptor::parse(input) else { return Corpus::Keep };
         let entries = descriptor.dacl.as_ref().map_or(0, Vec::len);
         assert!(entries <= input.len() / 8, "{entries} entries in {} bytes", input.len());
-        for rights in [Rights::Key, Rights::File, Rights::Other] {
+        for rights in [Rights::Key, Rights::File, Rights::Session, Rights::ComAccess, Rights::ComLaunch] {
             let told = descriptor.access(rights);
             assert!(told.len() <= entries.max(1) && !told.iter().any(|line| line.contains(char::is_control)));
         }

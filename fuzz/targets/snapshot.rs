@@ -15,11 +15,12 @@ static INDEX: LazyLock<Index<'_>> = LazyLock::new(|| Index::new(&KNOWLEDGE));
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Ok(mut snapshot) = serde_json::from_slice::<Snapshot>(input) else { return Corpus::Reject };
     snapshot.sort();
-    let assessment = assess(&snapshot, &INDEX, &Options::default());
+    let options = Options::default();
+    let assessment = assess(&snapshot, &INDEX, &options);
     let audit = &assessment.audit;
     let mut cards = Vec::new();
     for service in audit.services.iter().take(3) {
-        cards.extend(explain::cards(&assessment, &snapshot, &INDEX, &service.name));
+        cards.extend(explain::cards(&assessment, &snapshot, &INDEX, &options, &service.name));
     }
     let forms = [
         doorward_report::text(audit, TextStyle::default()),
@@ -30,7 +31,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     for form in forms {
         assert!(form.chars().all(|c| c == '\n' || !c.is_control()));
     }
-    for json in [doorward_report::json(audit), doorward_report::sarif(audit, "0")] {
+    for json in [doorward_report::json(audit), doorward_report::sarif(std::slice::from_ref(audit), "0")] {
         assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok());
     }
     Corpus::Keep

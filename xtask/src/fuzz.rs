@@ -120,7 +120,7 @@ fn target_folder() -> PathBuf {
 fn build(manifest: &Path, built: &Path) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--locked", "--manifest-path"]).arg(manifest);
+    command.args(["build", "--release", "--manifest-path"]).arg(manifest);
     command.arg("--target-dir").arg(built);
     // With a target named, build scripts and procedural macros are built without coverage.
     command.args(["--target", &format!("{}-unknown-linux-gnu", std::env::consts::ARCH)]);

@@ -294,3 +294,23 @@ fn the_policy_of_a_domain_stands_in_for_that_of_the_machine() {
     hive.key(r"Policies\Microsoft\Windows\IPSec\Policy\Cache\ipsecPolicy{5}").string("ipsecName", "Domain");
     assert_eq!(told(&machine(&hive)), (vec!["Domain".into()], false));
 }
+
+#[test]
+fn an_endless_name_of_a_list_is_not_told_with_each_filter() {
+    let one = smb();
+    let filter = &one[24..];
+    let address = filter.windows(3).position(|window| window == [192, 0, 2]).unwrap();
+    let mut all = [&one[..16], &words(&[4 + 900 * u32::try_from(filter.len()).unwrap(), 900])].concat();
+    for n in 0..900u16 {
+        let mut filter = filter.to_vec();
+        filter[address + 2..address + 4].copy_from_slice(&n.to_be_bytes());
+        all.extend(filter);
+    }
+    let mut software = policies(&[("1", all)]);
+    software.key(&format!(r"{STORE}\ipsecFilter{{1}}")).string("ipsecName", &"x".repeat(100_000));
+    let snapshot = machine(&software);
+    let settings = snapshot.windows.unwrap().settings;
+    let told: Vec<usize> = settings.iter().filter(|s| s.name == "filter").map(|s| s.meaning.len()).collect();
+    assert_eq!(told.len(), 900);
+    assert!(told.iter().sum::<usize>() < 1 << 20);
+}

@@ -3,7 +3,7 @@
 use doorward_hive::Kind;
 use doorward_hive::testing::HiveBuilder;
 
-use super::{descriptor, sid};
+use super::{descriptor, policies, sid};
 
 const SET: &str = "ControlSet001";
 
@@ -72,6 +72,14 @@ fn network(hive: &mut HiveBuilder) {
         .strings("IPAddress", &["192.0.2.7", "192.0.2.8"])
         .strings("SubnetMask", &["255.255.255.0"])
         .string("DhcpNameServer", "192.0.2.54");
+    let store = r"Control\Nsi\{eb004a01-9b1a-11d4-9123-0050047759bc}\10";
+    let (name, mut data) = ("000000090000060020010db8000000000000000000000001", [0; 20]);
+    data[16] = 64;
+    hive.key(&format!(r"{SET}\{store}")).value(name, Kind::Binary, &data);
+    hive.key(&format!(r"{SET}\Control\Class\{{4D36E972-E325-11CE-BFC1-08002BE10318}}\0001"))
+        .u32("NetLuidIndex", 9)
+        .u32("*IfType", 6)
+        .string("NetCfgInstanceId", "{A}");
     hive.key(&format!(r"{SET}\{class}\{{A}}\Connection")).string("Name", "LAN");
     hive.key(&format!(r"{SET}\Services\NetBT\Parameters\Interfaces\Tcpip_{{A}}")).u32("NetbiosOptions", 2);
 }
@@ -167,7 +175,7 @@ pub(super) fn software(minor: u32) -> HiveBuilder {
     let rights = descriptor(&[(0, 0, 0x1f, &sid(5, &[11]))]);
     hive.key(r"Microsoft\OLE").value("DefaultLaunchPermission", Kind::Binary, &rights);
     hive.key(r"Policies\Microsoft\WindowsFirewall\PublicProfile").u32("EnableFirewall", 0);
-    hive.key(r"Policies\Microsoft\Windows\IPSec\Policy\Local\ipsecPolicy{1}").string("ipsecName", "Server");
+    policies::ipsec(&mut hive);
     hive
 }
 
@@ -182,6 +190,9 @@ pub(super) fn sam(minor: u32) -> HiveBuilder {
     hive.key(r"SAM\Domains\Account\Aliases\000003E9").value("C", Kind::Binary, &record);
     hive.key(r"SAM\Domains\Account\Aliases\Names\TelnetClients").value("", Kind::Other(0x3e9), &[]);
     hive.key(r"SAM\Domains\Account\Users\Names\alice").value("", Kind::Other(1001), &[]);
+    let machine = [&[0; 64][..], &sid(5, &policies::MACHINE)].concat();
+    hive.key(r"SAM\Domains\Account").value("V", Kind::Binary, &machine);
+    hive.key(r"SAM\Domains\Account\Users\000003E9").value("V", Kind::Binary, &policies::account());
     hive.key(r"SAM\Domains\Account\Users\000001F5").value("F", Kind::Binary, &[0; 0x50]);
     hive
 }

@@ -47,6 +47,9 @@ pub(super) fn collect(software: &Node<'_>, all: &mut Vec<AccessSetting>) {
     }
 }
 
+/// Longest name of a list of filters, which is told with each of them.
+const NAME_LIMIT: usize = 500;
+
 fn policies(store: &Node<'_>, active: Option<&str>, all: &mut Vec<AccessSetting>) {
     let active = active.and_then(|path| object(path, "ipsecPolicy"));
     let mut found = false;
@@ -101,7 +104,7 @@ fn rules(store: &Node<'_>, policy: &Node<'_>, all: &mut Vec<AccessSetting>) {
 }
 
 fn filters(list: &Node<'_>, action: &str, left: &mut usize, all: &mut Vec<AccessSetting>) {
-    let name = list.text("ipsecName").unwrap_or_else(|| list.name());
+    let name = list.text("ipsecName").filter(|name| name.len() <= NAME_LIMIT).unwrap_or_else(|| list.name());
     let meaning = format!("a filter of the IPsec policy in force, from its list {name}");
     match list.bytes("ipsecData").map(|raw| FilterList::parse(&raw)) {
         Some(Ok(filters)) => {
