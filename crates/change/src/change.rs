@@ -68,6 +68,8 @@ pub struct PreparedStep {
     pub id: StepId,
     /// What is done, in order; never empty.
     pub changes: Vec<Change>,
+    /// The services that it shuts, by the plan's names.
+    pub shuts: Vec<String>,
     /// What no longer answers afterwards.
     pub doors: Vec<ShutDoor>,
 }
@@ -82,6 +84,35 @@ pub struct ShutDoor {
     /// Who else listens at this port, at another address, by what the plan recorded. While any of them does, the
     /// port answers, and nothing can be told from that.
     pub others: Vec<String>,
+}
+
+impl Change {
+    /// The unit that it stops or restarts.
+    pub fn unit(&self) -> Option<&str> {
+        match self {
+            Self::Stop { unit, .. } | Self::Restart { unit } => Some(unit),
+            _ => None,
+        }
+    }
+
+    /// What both touch: a path, a unit or a package.
+    pub(crate) fn touches_with(&self, other: &Self) -> Option<String> {
+        let theirs = other.touched();
+        self.touched().into_iter().find(|mine| theirs.contains(mine))
+    }
+
+    fn touched(&self) -> Vec<String> {
+        match self {
+            Self::Stop { unit, .. } | Self::Restart { unit } => vec![unit.clone()],
+            Self::Put { path, .. } => vec![path.display().to_string()],
+            Self::Remove { packages, held, units } => {
+                let packages = packages.iter().map(|p| format!("package {}", p.name));
+                let paths = held.iter().map(|h| h.path.display().to_string());
+                packages.chain(paths).chain(units.iter().cloned()).collect()
+            }
+            Self::Reload => Vec::new(),
+        }
+    }
 }
 
 impl fmt::Display for Change {

@@ -10,11 +10,17 @@
 //! One change at a time on a host: the caller holds a lock.
 #![forbid(unsafe_code)]
 
+mod actions;
 mod bytes;
 mod change;
+mod execute;
 pub mod journal;
 pub mod system;
+mod undo;
 
+pub use actions::{Refusal, prepare};
 pub use change::{Change, Held, LONGEST_CONTENT, PreparedStep, ShutDoor};
+pub use execute::{Applied, ApplyError, Observer, Problem, apply};
 pub use journal::Journal;
 pub use system::System;
+pub use undo::{NotUndone, Note, Scope, Undone, undo};

@@ -32,6 +32,13 @@ pub struct Header {
 pub enum Record {
     /// The first one.
     Header(Header),
+    /// The changes are about to begin.
+    Begun {
+        /// Units of the plan that run, in the order in which they are stopped. To stop one may stop another.
+        active: Vec<String>,
+        /// Its units that do not.
+        inactive: Vec<String>,
+    },
     /// A change is about to be made.
     Intent {
         /// Its number, from 0.
@@ -64,7 +71,7 @@ pub enum Record {
     Undoing {
         /// The step that is undone; none for all.
         step: Option<StepId>,
-        /// Units of the changes that run now.
+        /// Units of the plan that run now.
         active: Vec<String>,
     },
     /// Packages are about to come back.
@@ -101,7 +108,7 @@ pub enum State {
 
 impl State {
     /// What the records say.
-    pub(super) fn of(records: &[Record]) -> Self {
+    pub(crate) fn of(records: &[Record]) -> Self {
         records.iter().fold(Self::Open, |state, record| match record {
             Record::Confirmed { .. } => Self::Confirmed,
             Record::Undoing { step: None, .. } => Self::Undoing,
