@@ -24,6 +24,7 @@ pub enum Node {
     /// A regular file.
     File {
         /// All of it.
+        #[serde(with = "crate::bytes")]
         content: Vec<u8>,
         /// Permission bits.
         mode: u32,

@@ -1,0 +1,191 @@
+//! What was changed, with the host's own prior value, written and synced before each change.
+//!
+//! A journal is a file that only grows. It is read back after the program that wrote it has died, at whatever point,
+//! and tells by itself how to put everything back.
+
+mod file;
+mod lines;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use record::{Header, JOURNAL_VERSION, Record, State};
+
+use lines::Chain;
+
+/// Where a journal's bytes go.
+pub trait Store {
+    /// Adds bytes to the end. They are on disk when it returns.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// A journal that can be written on.
+pub struct Journal {
+    store: Box<dyn Store>,
+    header: Header,
+    records: Vec<Record>,
+    chain: Chain,
+    torn: bool,
+}
+
+/// Where a journal is damaged, and what is good before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The first byte of the damaged record.
+    pub offset: u64,
+    /// Records before it, all good.
+    pub records: usize,
+    /// What is wrong.
+    pub why: &'static str,
+}
+
+/// What to do about a damaged journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfDamaged {
+    /// Refuse it.
+    Refuse,
+    /// Use the records before the damage, and write nothing on it.
+    UseGood,
+}
+
+/// Why there is no journal, or why it cannot be written on.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The operating system said no.
+    #[error("{path}: {source}", path = .path.display())]
+    Io {
+        /// The file, or its directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Others than its owner could change it.
+    #[error("{path}: {why}", path = .path.display())]
+    Unsafe {
+        /// The file, or its directory.
+        path: PathBuf,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A record could not be added: nothing was changed on its account.
+    #[error("the journal cannot be written: {0}")]
+    Append(io::Error),
+    /// What should be kept has no form in a journal.
+    #[error("the journal cannot hold this: {0}")]
+    Unfit(#[from] serde_json::Error),
+    /// Something other than a crash has changed it.
+    #[error(
+        "the journal is damaged at byte {}: {}; the {} records before it are good", .0.offset, .0.why, .0.records
+    )]
+    Damaged(Damage),
+    /// It does not even have its first record: nothing was changed on its account.
+    #[error("the journal is empty: nothing was changed on its account")]
+    Empty,
+    /// A newer program wrote it.
+    #[error(
+        "the journal has form {0}, and this program knows forms up to {JOURNAL_VERSION}: use a newer one"
+    )]
+    Newer(u32),
+}
+
+impl Journal {
+    /// Begins a journal in a new file of a directory that belongs to the caller alone.
+    pub fn create(path: &Path, header: Header) -> Result<Self, JournalError> {
+        Self::begin(Box::new(file::FileStore::create(path)?), header)
+    }
+
+    /// Takes up a journal again. What a crash left of its last record is cut off.
+    pub fn open(path: &Path, if_damaged: IfDamaged) -> Result<Self, JournalError> {
+        let (mut store, bytes) = file::FileStore::open(path)?;
+        let lines = lines::read(&bytes);
+        if lines.torn {
+            store.cut(lines.good)?;
+        }
+        Self::from_lines(Box::new(store), lines, if_damaged)
+    }
+
+    /// Begins a journal in another store.
+    pub fn begin(store: Box<dyn Store>, header: Header) -> Result<Self, JournalError> {
+        let mut journal =
+            Self { store, header: header.clone(), records: Vec::new(), chain: Chain::default(), torn: false };
+        journal.append(Record::Header(header))?;
+        Ok(journal)
+    }
+
+    /// Takes up a journal in another store, which holds these bytes, or less where [`whole`] says so.
+    pub fn resume(store: Box<dyn Store>, bytes: &[u8], if_damaged: IfDamaged) -> Result<Self, JournalError> {
+        Self::from_lines(store, lines::read(bytes), if_damaged)
+    }
+
+    fn from_lines(
+        store: Box<dyn Store>,
+        lines: lines::Lines,
+        if_damaged: IfDamaged,
+    ) -> Result<Self, JournalError> {
+        let store = match lines.damage {
+            Some(damage) if if_damaged == IfDamaged::Refuse || damage.records == 0 => {
+                return Err(JournalError::Damaged(damage));
+            }
+            Some(_) => Box::new(Closed),
+            None => store,
+        };
+        let Some(Record::Header(header)) = lines.records.first() else { return Err(JournalError::Empty) };
+        if header.version > JOURNAL_VERSION {
+            return Err(JournalError::Newer(header.version));
+        }
+        let header = header.clone();
+        Ok(Self { store, header, records: lines.records, chain: lines.chain, torn: lines.torn })
+    }
+
+    /// What it begins with.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// All records, the header first.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Whether the program that wrote it died while it wrote. The record that was lost announced something that was
+    /// not done, or told of something that shows by itself.
+    pub fn was_torn(&self) -> bool {
+        self.torn
+    }
+
+    /// What became of its changes.
+    pub fn state(&self) -> State {
+        State::of(&self.records)
+    }
+
+    /// Writes down that the changes stay.
+    pub fn confirm(&mut self, time: u64) -> Result<(), JournalError> {
+        self.append(Record::Confirmed { time })
+    }
+
+    /// Adds a record, which is on disk when it returns.
+    pub(crate) fn append(&mut self, record: Record) -> Result<(), JournalError> {
+        let (line, chain) = self.chain.line(&record)?;
+        self.store.append(&line).map_err(JournalError::Append)?;
+        self.chain = chain;
+        self.records.push(record);
+        Ok(())
+    }
+}
+
+/// How many of these bytes hold whole records: what is left of a journal after a crash.
+pub fn whole(bytes: &[u8]) -> usize {
+    lines::read(bytes).good
+}
+
+/// A damaged journal takes no more.
+struct Closed;
+
+impl Store for Closed {
+    fn append(&mut self, _: &[u8]) -> io::Result<()> {
+        Err(io::Error::other("it is damaged"))
+    }
+}

@@ -1,0 +1,136 @@
+//! What runs.
+
+use std::collections::BTreeSet;
+
+use super::{Announced, Undone};
+use crate::execute::STOP_LIMIT;
+use crate::journal::Record;
+use crate::system::{Activity, System};
+use crate::{Change, Observer};
+
+/// What ran before the changes, and what did not.
+pub(super) struct Prior<'j> {
+    up: Vec<&'j str>,
+    down: Vec<&'j str>,
+}
+
+/// Of all changes, what was found when they began; of a step, what each of its changes found.
+pub(super) fn prior<'j>(changes: &[&'j Announced<'j>], records: Option<&'j Vec<Record>>) -> Prior<'j> {
+    let mut prior = Prior { up: Vec::new(), down: Vec::new() };
+    let begun = records.into_iter().flatten().find_map(|r| match r {
+        Record::Begun { active, inactive } => Some((active, inactive)),
+        _ => None,
+    });
+    if let Some((active, inactive)) = begun {
+        prior.up.extend(active.iter().map(String::as_str));
+        prior.down.extend(inactive.iter().map(String::as_str));
+    }
+    let mut seen: BTreeSet<&str> = prior.up.iter().chain(&prior.down).copied().collect();
+    for announced in changes {
+        match announced.change {
+            Change::Stop { unit, was } if seen.insert(unit) => match was {
+                Activity::Active => prior.up.push(unit),
+                _ => prior.down.push(unit),
+            },
+            _ => {}
+        }
+    }
+    prior
+}
+
+impl Prior<'_> {
+    /// Those that run now.
+    pub(super) fn active_now(&self, system: &dyn System) -> Vec<String> {
+        let all = self.up.iter().chain(&self.down);
+        let active = all.filter(|u| matches!(system.activity(u), Ok(Activity::Active)));
+        active.map(|u| (*u).to_owned()).collect()
+    }
+}
+
+/// Starts what ran, and stops what did not and was raised along.
+pub(super) fn restore(
+    system: &mut dyn System,
+    changes: &[&Announced<'_>],
+    prior: &Prior<'_>,
+    ran: &[String],
+    observer: &mut dyn Observer,
+    result: &mut Undone,
+) {
+    let mut up = prior.up.clone();
+    up.reverse();
+    // What listens for a service cannot start once the service runs.
+    up.sort_by_key(|unit| !unit.ends_with(".socket"));
+    for unit in up {
+        if let Some(announced) = changes.iter().find(|a| a.change.unit() == Some(unit)) {
+            observer.undoing(announced.step, announced.change);
+        }
+        start(system, unit, result);
+    }
+    restart(system, changes, observer, result);
+    for unit in &prior.down {
+        // What somebody started since is kept.
+        if !ran.iter().any(|r| r == unit) {
+            lower(system, unit, result);
+        }
+    }
+}
+
+fn start(system: &mut dyn System, unit: &str, result: &mut Undone) {
+    let started = match system.activity(unit) {
+        Ok(Activity::Active) => return,
+        Ok(_) => system.start(unit, STOP_LIMIT).and_then(|()| system.activity(unit)),
+        Err(e) => Err(e),
+    };
+    match started {
+        Ok(Activity::Active) => result.restored.push(unit.to_owned()),
+        Ok(_) => result.failure(unit, "it ran before, and does not stay up"),
+        Err(e) if is_kept_down(unit, result) => {
+            result.conflict(unit, format!("it ran before, and is kept from starting: {e}"));
+        }
+        Err(e) => result.failure(unit, e),
+    }
+}
+
+/// Whether somebody's edit decides about the unit.
+fn is_kept_down(unit: &str, result: &Undone) -> bool {
+    result.conflicts.iter().any(|c| c.what.rsplit('/').next() == Some(unit))
+}
+
+/// Services whose configuration was put back read it.
+fn restart(
+    system: &mut dyn System,
+    changes: &[&Announced<'_>],
+    observer: &mut dyn Observer,
+    result: &mut Undone,
+) {
+    let mut seen = BTreeSet::new();
+    for announced in changes.iter().rev() {
+        let Change::Restart { unit } = announced.change else { continue };
+        let stopped = |a: &&Announced<'_>| matches!(a.change, Change::Stop { unit: u, .. } if u == unit);
+        if changes.iter().any(stopped) || !seen.insert(unit) {
+            continue;
+        }
+        observer.undoing(announced.step, announced.change);
+        let again = match system.activity(unit) {
+            Ok(Activity::Active) => system.stop(unit, STOP_LIMIT),
+            Ok(_) => Ok(()),
+            Err(e) => Err(e),
+        };
+        if let Err(e) = again {
+            result.failure(unit, e);
+        }
+        start(system, unit, result);
+    }
+}
+
+fn lower(system: &mut dyn System, unit: &str, result: &mut Undone) {
+    let stopped = match system.activity(unit) {
+        Ok(Activity::Active) => system.stop(unit, STOP_LIMIT).and_then(|()| system.activity(unit)),
+        other => other,
+    };
+    match stopped {
+        Ok(Activity::Active) => result.failure(unit, "it did not run before, and something starts it again"),
+        Ok(_) => {}
+        Err(e) => result.failure(unit, e),
+    }
+}
