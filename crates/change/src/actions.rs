@@ -112,7 +112,8 @@ fn uninstall(view: &mut View<'_>, step: &Step, units: &Units) -> Result<Vec<Chan
     let mut held = Vec::new();
     for path in held_units.into_iter().chain(files) {
         let node = view.node(&path)?;
-        held.push(Held { path, node });
+        let made = view.missing_directories(&path)?;
+        held.push(Held { path, node, made });
     }
     let units = parts.systemd.iter().filter(|u| !units::is_template(u)).cloned().collect();
     changes.push(Change::Remove { packages, held, units });

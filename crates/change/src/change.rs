@@ -59,6 +59,8 @@ pub struct Held {
     pub path: PathBuf,
     /// What was there.
     pub node: Node,
+    /// Directories on the way to it that were not there, the deepest first.
+    pub made: Vec<PathBuf>,
 }
 
 /// A plan's step as changes.

@@ -190,6 +190,16 @@ fn before(
             }
         }
     }
+    // Whoever starts a unit again starts what it asks for.
+    for unit in suspects::pulled(system, active.iter().chain(&inactive)) {
+        let runs = matches!(system.activity(&unit), Ok(Activity::Active));
+        if !runs {
+            inactive.push(unit);
+        }
+    }
+    // To stop one stops what cannot run without it: last in the order of starts, so first here.
+    let along = suspects::stopped_along(system, active.iter().chain(&inactive));
+    active.splice(0..0, along);
     if let Some(first) = steps.first() {
         let begun = journal.append(Record::Begun { active, inactive });
         begun.map_err(|e| ApplyError::Before { step: first.id.clone(), problem: e.into() })?;

@@ -166,6 +166,11 @@ impl Journal {
         self.append(Record::Confirmed { time })
     }
 
+    /// Adds a record, once more where it fails. For what should be known later, but hinders nothing.
+    pub(crate) fn append_surely(&mut self, record: &Record) -> Result<(), JournalError> {
+        self.append(record.clone()).or_else(|_| self.append(record.clone()))
+    }
+
     /// Adds a record, which is on disk when it returns.
     pub(crate) fn append(&mut self, record: Record) -> Result<(), JournalError> {
         let (line, chain) = self.chain.line(&record)?;

@@ -14,6 +14,8 @@ mod actions;
 mod bytes;
 mod change;
 mod execute;
+#[cfg(feature = "testing")]
+pub mod fake;
 pub mod journal;
 pub mod system;
 mod undo;

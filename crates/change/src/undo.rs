@@ -128,7 +128,8 @@ pub fn undo(
         Some(active) => active.to_vec(),
         None => {
             let active = prior.active_now(system);
-            result.journal(journal.append(Record::Undoing { step: step.clone(), active: active.clone() }));
+            let record = Record::Undoing { step: step.clone(), active: active.clone() };
+            result.journal(journal.append_surely(&record));
             active
         }
     };

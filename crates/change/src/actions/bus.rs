@@ -37,7 +37,7 @@ pub(super) fn override_all(
 
 /// Whether the bus has a file for the name that names no unit which is masked, or has no other name left.
 fn starts_by_itself(view: &View<'_>, name: &str, masked: &[String]) -> Result<bool, String> {
-    for directory in std::iter::once(&ADMIN).chain(SHIPPED) {
+    for directory in std::iter::once(&ADMIN).chain(SHIPPED).filter(|d| !view.is_elsewhere(d)) {
         let path = Path::new(directory).join(format!("{name}.service"));
         let Some(text) = view.text(&path)? else { continue };
         let unit = settings(&text).find(|(key, _)| *key == "SystemdService").map(|(_, unit)| unit);

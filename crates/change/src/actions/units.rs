@@ -105,7 +105,7 @@ pub(super) fn links(view: &View<'_>, units: &[String]) -> Result<Vec<PathBuf>, S
 }
 
 fn shipped(view: &View<'_>, unit: &str) -> Result<Option<String>, String> {
-    for directory in std::iter::once(&ADMIN).chain(SHIPPED) {
+    for directory in std::iter::once(&ADMIN).chain(SHIPPED).filter(|d| !view.is_elsewhere(d)) {
         let path = Path::new(directory).join(unit);
         if let Node::File { content, .. } = view.node(&path)? {
             return Ok(Some(String::from_utf8_lossy(&content).into_owned()));

@@ -41,6 +41,11 @@ impl<'s> View<'s> {
         }
     }
 
+    /// Whether a directory is another one by a link on the way, as `/lib` mostly is.
+    pub(super) fn is_elsewhere(&self, directory: &str) -> bool {
+        directory.starts_with("/lib/") && matches!(self.system.node(Path::new("/lib")), Ok(Node::Link { .. }))
+    }
+
     pub(super) fn names(&self, directory: &Path) -> Result<Vec<String>, String> {
         let mut names = self.system.names(directory).map_err(|e| e.to_string())?;
         names.retain(|n| !matches!(self.changed.get(&directory.join(n)), Some(Node::Absent)));
@@ -77,7 +82,7 @@ impl<'s> View<'s> {
     }
 
     /// A directory that is there is no node, which the host says.
-    fn missing_directories(&self, path: &Path) -> Result<Vec<PathBuf>, String> {
+    pub(super) fn missing_directories(&self, path: &Path) -> Result<Vec<PathBuf>, String> {
         let mut missing = Vec::new();
         for directory in path.ancestors().skip(1).filter(|d| d.parent().is_some()) {
             match self.system.node(directory) {

@@ -34,9 +34,9 @@ pub enum Record {
     Header(Header),
     /// The changes are about to begin.
     Begun {
-        /// Units of the plan that run, in the order in which they are stopped. To stop one may stop another.
+        /// Units of the plan that run, in the order in which they are stopped; before them, what stops along.
         active: Vec<String>,
-        /// Its units that do not.
+        /// Its units that do not, and those that its units would start and that do not run.
         inactive: Vec<String>,
     },
     /// A change is about to be made.

@@ -26,7 +26,7 @@ pub(super) fn restore(
     }
     if !missing.is_empty() {
         if !begun {
-            result.journal(journal.append(Record::Restoring { number }));
+            result.journal(journal.append_surely(&Record::Restoring { number }));
         }
         for package in restore_all(system, &missing, result) {
             result.restored.push(format!("{} {}", package.name, package.version));
@@ -83,12 +83,13 @@ fn restore_all<'s>(
 
 /// Undoes what the packages' scripts did to enablement and tables.
 fn hold(system: &mut dyn System, held: &[Held], result: &mut Undone) {
-    for Held { path, node } in held {
+    for Held { path, node, made } in held {
         let put = match system.node(path) {
             Ok(now) if now == *node => Ok(()),
             Ok(_) => system.put(path, node),
             Err(e) => Err(e),
         };
+        let put = put.and_then(|()| made.iter().try_for_each(|d| system.remove_empty_directory(d)));
         if let Err(e) = put {
             result.failure(path.display().to_string(), e);
         }

@@ -57,10 +57,11 @@ pub(super) fn restore(
     result: &mut Undone,
 ) {
     let mut up = prior.up.clone();
+    make_way(system, &up, result);
     up.reverse();
     // What listens for a service cannot start once the service runs.
     up.sort_by_key(|unit| !unit.ends_with(".socket"));
-    for unit in up {
+    for &unit in &up {
         if let Some(announced) = changes.iter().find(|a| a.change.unit() == Some(unit)) {
             observer.undoing(announced.step, announced.change);
         }
@@ -73,6 +74,12 @@ pub(super) fn restore(
             lower(system, unit, result);
         }
     }
+    // To stop one may stop another that runs beside it only.
+    for unit in up {
+        if !result.failures.iter().any(|f| f.what == unit) {
+            start(system, unit, result);
+        }
+    }
 }
 
 fn start(system: &mut dyn System, unit: &str, result: &mut Undone) {
@@ -82,12 +89,31 @@ fn start(system: &mut dyn System, unit: &str, result: &mut Undone) {
         Err(e) => Err(e),
     };
     match started {
+        Ok(Activity::Active) if result.restored.iter().any(|r| r == unit) => {}
         Ok(Activity::Active) => result.restored.push(unit.to_owned()),
         Ok(_) => result.failure(unit, "it ran before, and does not stay up"),
         Err(e) if is_kept_down(unit, result) => {
             result.conflict(unit, format!("it ran before, and is kept from starting: {e}"));
         }
         Err(e) => result.failure(unit, e),
+    }
+}
+
+/// A socket cannot start while its service runs by itself, which something else may keep up. Where that is so, all
+/// stop, and start in order.
+fn make_way(system: &mut dyn System, up: &[&str], result: &mut Undone) {
+    let runs = |unit: &str| matches!(system.activity(unit), Ok(Activity::Active));
+    let blocked = |unit: &&&str| {
+        let service = unit.strip_suffix(".socket").map(|stem| format!("{stem}.service"));
+        service.is_some_and(|s| !runs(unit) && runs(&s) && up.contains(&s.as_str()))
+    };
+    if !up.iter().any(|u| blocked(&u)) {
+        return;
+    }
+    for unit in up {
+        if let Err(e) = system.stop(unit, STOP_LIMIT) {
+            result.failure(*unit, e);
+        }
     }
 }
 
