@@ -1,0 +1,20 @@
+//! Changes a running Linux with systemd and dpkg: the real host behind [`doorward_change::system::System`].
+//!
+//! Nothing here decides what to change. Every program is started by absolute path, without a shell, with an
+//! environment of its own and a time limit; no symbolic link is followed on the way to a file that is written.
+#![forbid(unsafe_code)]
+
+mod bus;
+pub mod deadman;
+mod doors;
+mod error;
+mod files;
+mod host;
+mod lock;
+mod packages;
+mod process;
+mod program;
+mod units;
+
+pub use host::LinuxHost;
+pub use lock::{Lock, Owner, owner, state_directory};
