@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use zbus::wire::DynamicType;
-use zbus::{Connection, Message, as_variant, connection};
+use zbus::{Connection, DBusError, Message, as_variant, connection};
 
 const SOCKET: &str = "/run/dbus/system_bus_socket";
 const MANAGER: &str = "org.freedesktop.systemd1";
@@ -57,18 +57,14 @@ impl Talk {
         method: &str,
         body: &B,
     ) -> Result<Message, BusError> {
-        zbus::block_on(self.0.call_method(Some(MANAGER), path, Some(interface), method, body)).map_err(|e| {
-            match e {
-                zbus::Error::MethodError(name, text, _) => {
-                    let text = text.unwrap_or_else(|| name.to_string());
-                    if AWAY.contains(&name.as_str()) {
-                        BusError::Lost(text)
-                    } else {
-                        BusError::Refused { name: name.to_string(), text }
-                    }
-                }
-                other => BusError::Lost(other.to_string()),
+        let answer = self.0.call_method(Some(MANAGER), path, Some(interface), method, body);
+        zbus::block_on(answer).map_err(|e| match e {
+            zbus::Error::MethodError(name, text, _) => {
+                refused(name.as_str(), text.unwrap_or_else(|| name.to_string()))
             }
+            // The errors that the bus itself knows.
+            zbus::Error::FDO(e) => refused(DBusError::name(&*e).as_str(), e.to_string()),
+            other => BusError::Lost(other.to_string()),
         })
     }
 
@@ -79,6 +75,14 @@ impl Talk {
         body: &B,
     ) -> Result<Message, BusError> {
         self.call(MANAGER_PATH, MANAGER_INTERFACE, method, body)
+    }
+}
+
+fn refused(name: &str, text: String) -> BusError {
+    if AWAY.contains(&name) {
+        BusError::Lost(text)
+    } else {
+        BusError::Refused { name: name.to_owned(), text }
     }
 }
 

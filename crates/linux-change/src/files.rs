@@ -100,6 +100,22 @@ impl Files {
         sync(&directory).map_err(|e| at("sync the directory of", path, e))
     }
 
+    /// Gives a file an owner and a mode, and leaves all else of it.
+    pub(crate) fn give(&self, path: &Path, mode: u32, uid: u32, gid: u32) -> Result<(), SystemError> {
+        let (parent, name) = split(path)?;
+        let Some(directory) = self.open(parent)? else { return Ok(()) };
+        let file = match open(&directory, &name, path) {
+            Err(SystemError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(());
+            }
+            other => other?,
+        };
+        let given = rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+            .and_then(|()| rustix::fs::fchmod(&file, Mode::from_raw_mode(mode & PERMISSIONS)));
+        given.map_err(|e| at("give an owner and a mode to", path, e))?;
+        file.sync_all().map_err(|e| at("sync", path, e))
+    }
+
     /// Names in a directory, sorted; none when it is not there.
     pub(crate) fn names(&self, path: &Path) -> Result<Vec<String>, SystemError> {
         let fail = |e: Errno| at("list", path, e);
@@ -211,15 +227,23 @@ fn split(path: &Path) -> Result<(&Path, OsString), SystemError> {
     }
 }
 
-fn read(directory: &OwnedFd, name: &OsString, path: &Path) -> Result<Node, SystemError> {
+/// Opens a regular file to read.
+fn open(directory: &OwnedFd, name: &OsString, path: &Path) -> Result<File, SystemError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(|e| at("open", path, e))?;
     let stat = rustix::fs::fstat(&file).map_err(|e| at("look at", path, e))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(unsuitable(path, "it changes while it is looked at"));
+    if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+        Ok(file.into())
+    } else {
+        Err(unsuitable(path, "not a file"))
     }
+}
+
+fn read(directory: &OwnedFd, name: &OsString, path: &Path) -> Result<Node, SystemError> {
+    let file = open(directory, name, path)?;
+    let stat = rustix::fs::fstat(&file).map_err(|e| at("look at", path, e))?;
     let mut content = Vec::new();
-    File::from(file).take(LIMIT + 1).read_to_end(&mut content).map_err(|e| at("read", path, e))?;
+    file.take(LIMIT + 1).read_to_end(&mut content).map_err(|e| at("read", path, e))?;
     if content.len() as u64 > LIMIT {
         return Err(unsuitable(path, format!("more than {LIMIT} bytes")));
     }

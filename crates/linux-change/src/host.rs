@@ -74,7 +74,7 @@ impl System for LinuxHost {
     }
 
     fn save_package(&mut self, name: &str) -> Result<SavedPackage, SystemError> {
-        packages::save(&self.state, name)
+        packages::save(&self.files, &self.state, name)
     }
 
     fn remove_packages(&mut self, names: &[&str]) -> Result<(), SystemError> {

@@ -22,6 +22,7 @@ mod archive;
 mod cache;
 mod conffiles;
 mod frontend;
+mod placeholders;
 mod policy;
 mod repack;
 mod stanza;
@@ -53,7 +54,7 @@ pub(crate) fn version(name: &str) -> Result<Option<String>, SystemError> {
 }
 
 /// Keeps an installed package in the state directory.
-pub(crate) fn save(state: &Path, name: &str) -> Result<SavedPackage, SystemError> {
+pub(crate) fn save(files: &Files, state: &Path, name: &str) -> Result<SavedPackage, SystemError> {
     let what = format!("keep the package {name}");
     let _frontend = Frontend::take()?;
     let stanza = status(name)?.filter(Stanza::is_installed);
@@ -67,6 +68,7 @@ pub(crate) fn save(state: &Path, name: &str) -> Result<SavedPackage, SystemError
         _ => archive::Source::Repacked,
     };
     let (archive, sha256) = archive::keep(state, &stanza, &from)?;
+    conffiles::keep_owners(files, &archive, stanza.field("Conffiles").unwrap_or_default())?;
     Ok(SavedPackage {
         name: name.to_owned(),
         version,
@@ -139,6 +141,7 @@ fn install(files: &Files, what: &str, missing: &[&SavedPackage]) -> Result<(), S
         shipped.push((package, known.unwrap_or_default()));
     }
     let left_over = conffiles::Leftovers::before(shipped.iter().flat_map(|(_, known)| known.keys()));
+    let kept = conffiles::Kept::before(files, shipped.iter().flat_map(|(_, known)| known.keys()));
     let policy = Policy::deny(files)?;
     let arguments: Vec<OsString> = ["--force-confold", "--install"]
         .map(OsString::from)
@@ -149,6 +152,11 @@ fn install(files: &Files, what: &str, missing: &[&SavedPackage]) -> Result<(), S
     policy.withdraw()?;
     done(what, &installed?)?;
     left_over.remove(files)?;
+    kept.give_back(files)?;
+    for package in missing {
+        conffiles::give_owners(files, &package.archive)?;
+        placeholders::remove(files, &package.archive)?;
+    }
     for (package, known) in shipped {
         conffiles::remember(files, &package.name, &known)?;
         let now = version(&package.name)?;

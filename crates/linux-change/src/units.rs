@@ -45,8 +45,8 @@ struct Unit {
     sub: String,
     /// The job in the queue for it: `start`, `stop` and the like.
     job: Option<String>,
-    /// Whether its conditions were met when it was started last.
-    conditions_met: bool,
+    /// Whether its conditions were looked at and not met when it was started last.
+    conditions_unmet: bool,
 }
 
 impl Unit {
@@ -124,9 +124,10 @@ pub(crate) fn start(unit: &str, limit: Duration, is_boot: bool) -> Result<(), Sy
     let end = settled(&what, unit, limit)?;
     match end.activity() {
         Activity::Active => Ok(()),
-        // It ran, and has ended as it should.
-        Activity::Inactive if end.conditions_met => Ok(()),
-        Activity::Inactive => Err(failed(what, "its conditions are not met")),
+        Activity::Inactive if end.conditions_unmet => Err(failed(what, "its conditions are not met")),
+        // One that ends by itself has; the manager forgets it at once, but for a failure.
+        Activity::Inactive if is_oneshot(unit)? => Ok(()),
+        Activity::Inactive => Err(failed(what, "it has ended again, or its conditions are not met")),
         Activity::Failed => Err(failed(what, format!("it failed: see `systemctl status {unit}`"))),
         Activity::Absent => Err(failed(what, "there is no such unit")),
     }
@@ -182,22 +183,43 @@ fn look(unit: &str) -> Result<Unit, SystemError> {
 
 fn ask(talk: &bus::Talk, unit: &str) -> Result<Unit, BusError> {
     let path: zbus::wire::OwnedObjectPath = bus::body(&talk.manager("LoadUnit", &(unit,))?)?;
+    // The job first: where there is none, the state is that after it.
+    let job = talk.call(path.as_str(), PROPERTIES, "Get", &(UNIT, "Job"))?;
+    let (job, job_path): (u32, zbus::wire::OwnedObjectPath) = bus::property(&job)?;
+    let job = if job == 0 { None } else { job_type(talk, job_path.as_str())? };
     let properties = talk.call(path.as_str(), PROPERTIES, "GetAll", &(UNIT,))?;
     let properties: HashMap<String, zbus::OwnedVariant> = bus::body(&properties)?;
     let text = |name: &str| {
         let value = properties.get(name).and_then(|v| String::try_from(v.clone()).ok());
         value.ok_or_else(|| BusError::Lost(format!("no {name}")))
     };
-    let job = talk.call(path.as_str(), PROPERTIES, "Get", &(UNIT, "Job"))?;
-    let (job, job_path): (u32, zbus::wire::OwnedObjectPath) = bus::property(&job)?;
-    let job = if job == 0 { None } else { job_type(talk, job_path.as_str())? };
-    let conditions_met = properties.get("ConditionResult").and_then(|v| bool::try_from(v.clone()).ok());
+    let met = properties.get("ConditionResult").and_then(|v| bool::try_from(v.clone()).ok());
+    let looked = properties.get("ConditionTimestamp").and_then(|v| u64::try_from(v.clone()).ok());
     Ok(Unit {
         load: text("LoadState")?,
         active: text("ActiveState")?,
         sub: text("SubState")?,
         job,
-        conditions_met: conditions_met.unwrap_or(false),
+        conditions_unmet: met == Some(false) && looked.is_some_and(|when| when > 0),
+    })
+}
+
+/// Whether a unit is a service that runs once and ends.
+fn is_oneshot(unit: &str) -> Result<bool, SystemError> {
+    const SERVICE: &str = "org.freedesktop.systemd1.Service";
+    if unit.rsplit_once('.').is_none_or(|(_, kind)| kind != "service") {
+        return Ok(false);
+    }
+    patiently(&format!("look at {unit}"), || {
+        let name = unit.to_owned();
+        let told = bus::speak(QUESTION, move |talk| {
+            let path: zbus::wire::OwnedObjectPath = bus::body(&talk.manager("LoadUnit", &(name.as_str(),))?)?;
+            bus::property::<String>(&talk.call(path.as_str(), PROPERTIES, "Get", &(SERVICE, "Type"))?)
+        });
+        match told {
+            Err(BusError::Absent(_)) => systemctl::is_oneshot(unit),
+            other => other.map(|kind| kind == "oneshot"),
+        }
     })
 }
 

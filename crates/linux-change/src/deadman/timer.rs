@@ -88,9 +88,8 @@ fn listed(id: &str) -> Result<Vec<Listed>, SystemError> {
     let all = patiently("list the switch's timers", || {
         let pattern = asked.clone();
         let told = bus::speak(QUESTION, move |talk| {
-            let none: [&str; 0] = [];
-            let rows: Vec<Row> =
-                bus::body(&talk.manager("ListUnitsByPatterns", &(none, [pattern.as_str()]))?)?;
+            let (states, patterns) = (Vec::<&str>::new(), vec![pattern.as_str()]);
+            let rows: Vec<Row> = bus::body(&talk.manager("ListUnitsByPatterns", &(states, patterns))?)?;
             Ok(rows.into_iter().map(|row| (row.0, row.3)).collect())
         });
         match told {

@@ -8,7 +8,7 @@ use doorward_change::system::SystemError;
 use sha2::{Digest as _, Sha256};
 
 use super::stanza::Stanza;
-use super::{file_stem, repack};
+use super::{file_stem, placeholders, repack};
 use crate::error::{at, failed};
 use crate::lock::state_directory;
 
@@ -49,18 +49,22 @@ fn keep_in(
     from: &Source,
 ) -> Result<(PathBuf, String), SystemError> {
     let unnamed = work.join("archive.deb");
-    match from {
+    let absent = match from {
         Source::Cached(cached) => {
-            std::fs::copy(cached, &unnamed).map(drop).map_err(|e| at("copy", cached, e))?;
+            std::fs::copy(cached, &unnamed).map_err(|e| at("copy", cached, e))?;
+            Vec::new()
         }
         Source::Repacked => repack::repack(stanza, work, &unnamed)?,
-    }
+    };
     File::open(&unnamed).and_then(|f| f.sync_all()).map_err(|e| at("sync", &unnamed, e))?;
     let sum = sum(&unnamed)?;
     let field = |name| stanza.field(name).unwrap_or_default();
     let stem = file_stem(field("Package"), field("Version"), field("Architecture"));
     let name = format!("{}.{}.deb", stem.display(), sum.get(..NAMING).unwrap_or(&sum));
     let archive = folder.join(name);
+    let list = placeholders::list(&archive);
+    std::fs::write(&list, placeholders::text(&absent)).map_err(|e| at("write", &list, e))?;
+    File::open(&list).and_then(|f| f.sync_all()).map_err(|e| at("sync", &list, e))?;
     std::fs::rename(&unnamed, &archive).map_err(|e| at("name", &archive, e))?;
     File::open(folder).and_then(|f| f.sync_all()).map_err(|e| at("sync", folder, e))?;
     Ok((archive, sum))

@@ -82,6 +82,66 @@ fn correct_paragraph(paragraph: &str, sums: &BTreeMap<String, String>) -> String
     lines.collect()
 }
 
+/// Configuration as it is before a package comes back.
+///
+/// Maintainer scripts may change its content: what was there when they began is kept, edits made since the removal
+/// with it. They also change owners and modes, of init scripts already when a package goes: those are given back as
+/// they were when the package was saved.
+#[derive(Debug)]
+pub(super) struct Kept(Vec<(PathBuf, Node)>);
+
+impl Kept {
+    /// Of the files that are there, on a way without links.
+    pub(super) fn before<'a>(files: &Files, paths: impl Iterator<Item = &'a String>) -> Self {
+        let nodes = paths.filter_map(|p| Some((PathBuf::from(p), files.node(Path::new(p)).ok()?)));
+        Self(nodes.filter(|(_, node)| matches!(node, Node::File { .. })).collect())
+    }
+
+    /// Gives back content that has changed.
+    pub(super) fn give_back(&self, files: &Files) -> Result<(), SystemError> {
+        for (path, was) in &self.0 {
+            let (now, Node::File { content: was_content, .. }) = (files.node(path)?, was) else { continue };
+            if !matches!(&now, Node::File { content, .. } if content == was_content) {
+                files.put(path, was)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Beside an archive: owners and modes of a package's configuration.
+fn owners_list(archive: &Path) -> PathBuf {
+    let mut name = archive.as_os_str().to_owned();
+    name.push(".owners");
+    name.into()
+}
+
+/// Keeps owners and modes of the configuration that a `Conffiles` field names.
+pub(super) fn keep_owners(files: &Files, archive: &Path, field: &str) -> Result<(), SystemError> {
+    let line = |path: &String| match files.node(Path::new(path)) {
+        Ok(Node::File { mode, uid, gid, .. }) => Some(format!("{mode:o} {uid} {gid} {path}\n")),
+        _ => None,
+    };
+    let content = known(field).keys().filter_map(line).collect::<String>().into_bytes();
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    files.put(&owners_list(archive), &Node::File { content, mode: 0o600, uid, gid })
+}
+
+/// Gives them back.
+pub(super) fn give_owners(files: &Files, archive: &Path) -> Result<(), SystemError> {
+    let Node::File { content, .. } = files.node(&owners_list(archive))? else { return Ok(()) };
+    for line in String::from_utf8_lossy(&content).lines() {
+        let mut words = line.splitn(4, ' ');
+        let mode = words.next().and_then(|w| u32::from_str_radix(w, 8).ok());
+        let mut number = || words.next().and_then(|w| w.parse().ok());
+        let (uid, gid) = (number(), number());
+        if let (Some(mode), Some(uid), Some(gid), Some(path)) = (mode, uid, gid, words.next()) {
+            files.give(Path::new(path), mode, uid, gid)?;
+        }
+    }
+    Ok(())
+}
+
 /// Files that dpkg leaves beside configuration which it kept.
 #[derive(Debug)]
 pub(super) struct Leftovers(Vec<PathBuf>);

@@ -1,7 +1,7 @@
 //! Makes a package's archive of what is installed, also where no mirror has its version any more.
 //!
-//! Files are taken as they are on the disk, with their owners, modes, times and hard links; what is missing stays
-//! missing, but for configuration, for which an empty file stands so that dpkg still knows it (and leaves it removed).
+//! Files are taken as they are on the disk, with their owners, modes, times and hard links. For what is missing an empty
+//! file stands (see [`super::placeholders`]); missing configuration dpkg itself leaves missing.
 //! Links to directories on the way are followed as dpkg follows them when it unpacks. The finished archive is unpacked
 //! and compared before anything is removed.
 
@@ -34,17 +34,18 @@ const PERMISSIONS: u32 = 0o7777;
 const PROGRAM_MODE: u32 = 0o755;
 const TEXT_MODE: u32 = 0o644;
 
-/// Makes the archive, in the directory `work`.
-pub(super) fn repack(stanza: &Stanza, work: &Path, archive: &Path) -> Result<(), SystemError> {
+/// Makes the archive, in the directory `work`. Returns what is missing on the disk.
+pub(super) fn repack(stanza: &Stanza, work: &Path, archive: &Path) -> Result<Vec<PathBuf>, SystemError> {
     let tree = work.join("tree");
-    stage(stanza, &tree)?;
+    let absent = stage(stanza, &tree)?;
     // gzip: every dpkg reads it, and it is quick. Owners are those of the tree.
     let built = deb(&["--build".as_ref(), "-Zgzip".as_ref(), "-z1".as_ref(), tree.as_ref(), archive]);
     done("build an archive", &built?)?;
     let unpacked = work.join("unpacked");
     let extracted = deb(&["--raw-extract".as_ref(), archive, unpacked.as_ref()]);
     done("unpack the archive again", &extracted?)?;
-    compare::same(&tree, &unpacked)
+    compare::same(&tree, &unpacked)?;
+    Ok(absent)
 }
 
 fn deb(arguments: &[&Path]) -> Result<program::Ended, SystemError> {
@@ -75,7 +76,7 @@ fn info(stanza: &Stanza, kind: &str) -> Result<PathBuf, SystemError> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "copies what is installed into the state directory")]
-fn stage(stanza: &Stanza, tree: &Path) -> Result<(), SystemError> {
+fn stage(stanza: &Stanza, tree: &Path) -> Result<Vec<PathBuf>, SystemError> {
     fs::create_dir(tree).map_err(|e| at("make", tree, e))?;
     set_mode(tree, PROGRAM_MODE)?;
     let paths = listed(stanza)?;
@@ -85,6 +86,7 @@ fn stage(stanza: &Stanza, tree: &Path) -> Result<(), SystemError> {
     let directories: BTreeSet<&Path> = paths.iter().filter_map(|p| p.parent()).collect();
     let mut links = HashMap::new();
     let mut made = Vec::new();
+    let mut absent = Vec::new();
     for path in &paths {
         let target = tree.join(path.strip_prefix("/").unwrap_or(path));
         let source = diverted.get(path).unwrap_or(path);
@@ -101,18 +103,24 @@ fn stage(stanza: &Stanza, tree: &Path) -> Result<(), SystemError> {
                 }
             }
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(at("look at", source, e)),
-            Err(_) if conffiles.contains(path) => {
-                File::create_new(&target).map_err(|e| at("make", &target, e))?;
-                set_mode(&target, TEXT_MODE)?;
+            Err(_) => {
+                let is_directory = directories.contains(path.as_path());
+                let made =
+                    if is_directory { fs::create_dir(&target) } else { File::create_new(&target).map(drop) };
+                made.map_err(|e| at("make", &target, e))?;
+                set_mode(&target, if is_directory { PROGRAM_MODE } else { TEXT_MODE })?;
+                if !conffiles.contains(path) {
+                    absent.push(path.clone());
+                }
             }
-            Err(_) => {}
         }
     }
     // Last: what is put into a directory changes its time.
     for (target, meta) in made.iter().rev() {
         own(target, meta)?;
     }
-    control(stanza, &tree.join("DEBIAN"))
+    control(stanza, &tree.join("DEBIAN"))?;
+    Ok(absent)
 }
 
 #[expect(clippy::disallowed_methods, reason = "copies what is installed into the state directory")]

@@ -19,7 +19,7 @@ pub(super) fn queue(unit: &str, job: Job) -> Result<(), BusError> {
 }
 
 pub(super) fn look(unit: &str) -> Result<Unit, BusError> {
-    const SHOWN: &str = "--property=LoadState,ActiveState,SubState,Job,ConditionResult";
+    const SHOWN: &str = "--property=LoadState,ActiveState,SubState,Job,ConditionResult,ConditionTimestamp";
     let shown = run(&["show", SHOWN, "--", unit], QUESTION)?;
     let value = |name: &str| {
         let line = shown.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('='));
@@ -34,8 +34,12 @@ pub(super) fn look(unit: &str) -> Result<Unit, BusError> {
         active: value("ActiveState"),
         sub: value("SubState"),
         job,
-        conditions_met: value("ConditionResult") == "yes",
+        conditions_unmet: value("ConditionResult") == "no" && !value("ConditionTimestamp").is_empty(),
     })
+}
+
+pub(super) fn is_oneshot(unit: &str) -> Result<bool, BusError> {
+    Ok(run(&["show", "--property=Type", "--", unit], QUESTION)?.trim() == "Type=oneshot")
 }
 
 /// The third column: number, unit, type, state.
