@@ -19,7 +19,7 @@ use crate::system::{Activity, SavedPackage, System, SystemError};
 use crate::{Change, PreparedStep};
 
 /// How long a unit may take to stop or start: longer than the service manager itself waits by default (90 s).
-pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const STOP_LIMIT: Duration = Duration::from_mins(2);
 
 /// Told of what goes on. All methods do nothing by themselves.
 pub trait Observer {
@@ -192,8 +192,8 @@ fn before(
     }
     // Whoever starts a unit again starts what it asks for.
     for unit in suspects::pulled(system, active.iter().chain(&inactive)) {
-        let runs = matches!(system.activity(&unit), Ok(Activity::Active));
-        if !runs {
+        // What could not be asked is left alone.
+        if matches!(system.activity(&unit), Ok(Activity::Inactive | Activity::Failed)) {
             inactive.push(unit);
         }
     }

@@ -300,7 +300,9 @@ impl System for FakeHost {
 
     fn remove_packages(&mut self, names: &[&str]) -> Result<(), SystemError> {
         let whole = |host: &mut Self| {
-            names.iter().for_each(|n| host.remove(n));
+            for name in names {
+                host.remove(name);
+            }
             Ok(())
         };
         let part = |host: &mut Self, random: &mut Random| {
@@ -311,7 +313,9 @@ impl System for FakeHost {
 
     fn restore_packages(&mut self, packages: &[SavedPackage]) -> Result<(), SystemError> {
         let whole = |host: &mut Self| {
-            packages.iter().for_each(|p| host.restore(p));
+            for package in packages {
+                host.restore(package);
+            }
             Ok(())
         };
         let part = |host: &mut Self, random: &mut Random| {

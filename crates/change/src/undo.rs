@@ -62,7 +62,7 @@ impl Undone {
         self.conflicts.push(Note { what: what.into(), text: text.into() });
     }
 
-    fn failure(&mut self, what: impl Into<String>, text: impl ToString) {
+    fn failure(&mut self, what: impl Into<String>, text: impl fmt::Display) {
         self.failures.push(Note { what: what.into(), text: text.to_string() });
     }
 

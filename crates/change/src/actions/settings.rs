@@ -18,7 +18,7 @@ pub(super) fn set(view: &mut View<'_>, rebind: &Rebind) -> Result<Option<Change>
 }
 
 /// The text with another value in the one line of the setting.
-fn edited(text: &str, setting: &str, value: &str) -> Result<String, &'static str> {
+pub(super) fn edited(text: &str, setting: &str, value: &str) -> Result<String, &'static str> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut found = lines.iter().enumerate().filter_map(|(at, l)| Some((at, Line::of(l, setting)?)));
     let (at, line) = found.next().ok_or("it is not set there")?;

@@ -50,7 +50,7 @@ pub(super) fn switch_off(
 }
 
 /// The table with all lines of a service off.
-fn inetd(text: &str, service: &str) -> Option<String> {
+pub(super) fn inetd(text: &str, service: &str) -> Option<String> {
     let mut found = false;
     let mut out = String::with_capacity(text.len() + 16);
     for line in text.split_inclusive('\n') {
@@ -68,7 +68,7 @@ fn inetd(text: &str, service: &str) -> Option<String> {
 }
 
 /// The file with `disable = yes` in all blocks of a service, by its id or its name.
-fn xinetd(text: &str, service: &str) -> Option<String> {
+pub(super) fn xinetd(text: &str, service: &str) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut out = String::with_capacity(text.len() + 32);
     let mut found = false;

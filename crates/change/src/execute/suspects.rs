@@ -118,7 +118,7 @@ fn running(system: &dyn System, but: &str, mut test: impl FnMut(&str, &str) -> b
     let mut found = Vec::new();
     for directory in UNIT_DIRECTORIES {
         for name in system.names(Path::new(directory)).unwrap_or_default().into_iter().take(MOST) {
-            if name == but || found.contains(&name) || name.ends_with(".wants") {
+            if name == but || found.contains(&name) {
                 continue;
             }
             let Ok(Node::File { content, .. }) = system.node(&Path::new(directory).join(&name)) else {

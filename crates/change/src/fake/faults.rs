@@ -16,7 +16,7 @@ pub struct Faults {
     pub seed: u64,
 }
 
-/// Numbers that look like chance, and are the same for the same seed (SplitMix64).
+/// Numbers that look like chance, and are the same for the same seed (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 

@@ -138,7 +138,7 @@ impl Manager {
 
     /// Until nothing starts anything any more.
     pub(super) fn settle(&self, state: &mut FakeState) {
-        for _ in 0..self.units.len() + 1 {
+        for _ in 0..=self.units.len() {
             let before = state.active.len();
             for name in state.active.clone() {
                 let Some(unit) = self.units.get(&name) else { continue };

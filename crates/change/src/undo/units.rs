@@ -57,7 +57,7 @@ pub(super) fn restore(
     result: &mut Undone,
 ) {
     let mut up = prior.up.clone();
-    make_way(system, &up, result);
+    let since = make_way(system, &up, ran, result);
     up.reverse();
     // What listens for a service cannot start once the service runs.
     up.sort_by_key(|unit| !unit.ends_with(".socket"));
@@ -65,6 +65,9 @@ pub(super) fn restore(
         if let Some(announced) = changes.iter().find(|a| a.change.unit() == Some(unit)) {
             observer.undoing(announced.step, announced.change);
         }
+        start(system, unit, result);
+    }
+    for unit in &since {
         start(system, unit, result);
     }
     restart(system, changes, observer, result);
@@ -100,21 +103,22 @@ fn start(system: &mut dyn System, unit: &str, result: &mut Undone) {
 }
 
 /// A socket cannot start while its service runs by itself, which something else may keep up. Where that is so, all
-/// stop, and start in order.
-fn make_way(system: &mut dyn System, up: &[&str], result: &mut Undone) {
+/// stop, to start in order. Returns what has to start though it did not run before, as somebody started it since.
+fn make_way(system: &mut dyn System, up: &[&str], ran: &[String], result: &mut Undone) -> Vec<String> {
     let runs = |unit: &str| matches!(system.activity(unit), Ok(Activity::Active));
-    let blocked = |unit: &&&str| {
-        let service = unit.strip_suffix(".socket").map(|stem| format!("{stem}.service"));
-        service.is_some_and(|s| !runs(unit) && runs(&s) && up.contains(&s.as_str()))
-    };
-    if !up.iter().any(|u| blocked(&u)) {
-        return;
+    let service = |unit: &&str| unit.strip_suffix(".socket").map(|stem| format!("{stem}.service"));
+    let blocking: Vec<String> =
+        up.iter().filter(|u| !runs(u)).filter_map(service).filter(|s| runs(s)).collect();
+    if blocking.is_empty() {
+        return blocking;
     }
-    for unit in up {
+    let others = blocking.iter().map(String::as_str).filter(|s| !up.contains(s));
+    for unit in up.iter().copied().chain(others) {
         if let Err(e) = system.stop(unit, STOP_LIMIT) {
-            result.failure(*unit, e);
+            result.failure(unit, e);
         }
     }
+    blocking.into_iter().filter(|s| ran.contains(s) && !up.contains(&s.as_str())).collect()
 }
 
 /// Whether somebody's edit decides about the unit.

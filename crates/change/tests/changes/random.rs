@@ -95,9 +95,10 @@ fn services(random: &mut Random, host: &mut FakeHost) -> Vec<Service> {
                 let wants = if unit == name { WANTS } else { "/etc/systemd/system/sockets.target.wants" };
                 host.link(&format!("{wants}/{unit}"), &format!("{SHIPPED}/{unit}"));
             }
-            if random.one_in(12) {
+            let own = random.below(12);
+            if own == 0 {
                 host.link(&format!("/etc/systemd/system/{unit}"), "/dev/null");
-            } else if random.one_in(12) {
+            } else if own == 1 {
                 host.write(&format!("/etc/systemd/system/{unit}"), &text);
             }
             if random.one_in(8) {
@@ -170,8 +171,8 @@ fn tables(random: &mut Random, host: &mut FakeHost) -> Vec<Step> {
 fn a_plan(random: &mut Random, host: &FakeHost, services: &[Service], tables: Vec<Step>) -> Plan {
     let mut chosen: BTreeSet<usize> = (0..services.len()).filter(|_| random.one_in(3)).collect();
     // With all that needs them.
-    for at in 0..services.len() {
-        if services[at].needs.iter().any(|n| chosen.contains(n)) {
+    for (at, service) in services.iter().enumerate() {
+        if service.needs.iter().any(|n| chosen.contains(n)) {
             chosen.insert(at);
         }
     }
