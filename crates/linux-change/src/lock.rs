@@ -129,6 +129,7 @@ pub fn state_directory(path: &Path) -> Result<OwnedFd, SystemError> {
     let mut here = rustix::fs::open("/", flags, Mode::empty()).map_err(|e| at("open", path, e))?;
     for component in components {
         let Component::Normal(name) = component else { return Err(unsuitable(path, "a path that goes up")) };
+        verify(&here, path, false)?;
         let next = match rustix::fs::openat(&here, name, flags, Mode::empty()) {
             Err(Errno::NOENT) => {
                 rustix::fs::mkdirat(&here, name, Mode::from_raw_mode(ONLY_ROOT))
@@ -144,7 +145,6 @@ pub fn state_directory(path: &Path) -> Result<OwnedFd, SystemError> {
             }
             other => at("open", path, other),
         })?;
-        verify(&here, path, false)?;
         here = next;
     }
     verify(&here, path, true)?;

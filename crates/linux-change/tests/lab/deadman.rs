@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use doorward_lab::roots;
 
-use crate::inside::{Answer, Changed, STATE, Task};
+use crate::inside::{Answer, COPY, Changed, INSIDE, STATE, TEST, Task};
 
 /// Writes down how it was called.
 const PROGRAM: &str = "/usr/local/bin/revert";
@@ -80,4 +80,22 @@ fn the_next_boot_reverts_before_services_start() {
     assert_eq!(host.prints(&["systemctl", "is-active", "nginx.service"]), "active\n");
     host.tell(&Task::RemoveBootUnit);
     assert_eq!(host.prints(&["find", "/etc/systemd/system", "-name", "doorward*"]), "");
+}
+
+#[test]
+fn what_the_next_boot_starts_again_starts_once_it_can() {
+    let Some(mut host) = host() else { return };
+    let task = serde_json::to_string(&Task::StartAtBoot("nginx.service".into())).unwrap();
+    let script =
+        format!("#!/bin/sh\n{INSIDE}='{task}' {COPY} --exact {TEST} --nocapture > /root/reverted 2>&1\n");
+    host.0.write_file(PROGRAM, script).unwrap();
+    host.0.succeed(&["chmod", "755", PROGRAM]).unwrap();
+    host.0.succeed(&["systemctl", "disable", "nginx.service"]).unwrap();
+    host.tell(&Task::InstallBootUnit(program()));
+    host.tell(&Task::Arm("four".into(), program(), 600));
+    host.0.power_cut().unwrap();
+    // Waits for the site's door: nothing but the revert opens it.
+    host.0.boot().unwrap();
+    let said = reverted(&host);
+    assert!(said.contains("answer: \"Done\""), "{said}");
 }

@@ -10,8 +10,10 @@ use doorward_model::Protocol;
 use serde::{Deserialize, Serialize};
 
 /// Set for the copy, to what it shall do.
-const INSIDE: &str = "DOORWARD_INSIDE";
-const COPY: &str = "/usr/local/bin/change";
+pub(crate) const INSIDE: &str = "DOORWARD_INSIDE";
+pub(crate) const COPY: &str = "/usr/local/bin/change";
+/// The test that the copy runs.
+pub(crate) const TEST: &str = "inside::inside_a_host";
 /// What stands before its answer, among the words of the test harness.
 const MARK: &str = "answer: ";
 pub(crate) const STATE: &str = "/var/lib/doorward";
@@ -37,6 +39,7 @@ pub(crate) enum Task {
     InstallBootUnit(PathBuf),
     RemoveBootUnit,
     HoldLock,
+    StartAtBoot(String),
 }
 
 /// What it says.
@@ -91,6 +94,7 @@ fn attempt(task: Task) -> Result<Answer, doorward_change::system::SystemError> {
         Task::IsArmed(id) => deadman::is_armed(&id).map(Answer::Is),
         Task::InstallBootUnit(program) => deadman::install_boot_unit(state, &program).map(done),
         Task::RemoveBootUnit => deadman::remove_boot_unit().map(done),
+        Task::StartAtBoot(unit) => LinuxHost::booting(state)?.start(&unit, seconds(5)).map(done),
         Task::HoldLock => {
             let _lock = Lock::take(state, "the first")?;
             Lock::take(state, "the second").map(|_| Answer::Done)
@@ -110,7 +114,7 @@ impl Changed {
 
     pub(crate) fn ask(&self, task: &Task) -> Answer {
         let inside = format!("{INSIDE}={}", serde_json::to_string(task).unwrap());
-        let words = ["env", &inside, COPY, "--exact", "inside::inside_a_host", "--nocapture"];
+        let words = ["env", &inside, COPY, "--exact", TEST, "--nocapture"];
         let output = self.0.run_within(Duration::from_mins(5), &words).unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let line = text.lines().find_map(|line| line.strip_prefix(MARK));

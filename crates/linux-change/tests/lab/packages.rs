@@ -112,6 +112,38 @@ fn save(host: &Changed, name: &str) -> SavedPackage {
 }
 
 #[test]
+fn an_archive_that_apt_has_kept_is_taken_if_all_is_as_shipped() {
+    let Some(host) = Changed::boot(&roots::STATIC_NGINX) else { return };
+    let version = host.prints(&["dpkg-query", "-W", "-f", "${Version}", "nginx"]);
+    let name = format!("nginx_{}_amd64.deb", version.replace(':', "%3a"));
+    let archive = doorward_lab::cache_dir().join("packages").join(&name);
+    if !archive.exists() {
+        println!("skipped: {name} is not among the packages that the lab has kept");
+        return;
+    }
+    let kept = format!("/var/cache/apt/archives/{name}");
+    host.0.put(&archive, &kept).unwrap();
+    // The lab's hosts are made without documentation: with it, all is as shipped.
+    host.0.succeed(&["dpkg-deb", "-x", &kept, "/"]).unwrap();
+    let sum = |path: &str| host.prints(&["sha256sum", path]).split(' ').next().unwrap().to_owned();
+    let saved = save(&host, "nginx");
+    assert_eq!(saved.sha256, sum(&kept));
+    host.tell(&Task::Remove(vec!["nginx".into()]));
+    host.tell(&Task::Restore(vec![saved.clone()]));
+    assert_eq!(sum("/usr/sbin/nginx").len(), 64);
+    // What was changed on the host comes back as it was, not as it is shipped.
+    host.0.succeed(&["chmod", "750", "/usr/sbin/nginx"]).unwrap();
+    host.0.succeed(&["truncate", "-s", "+1", "/usr/sbin/nginx"]).unwrap();
+    let patched = sum("/usr/sbin/nginx");
+    let saved = save(&host, "nginx");
+    assert_ne!(saved.sha256, sum(&kept));
+    host.tell(&Task::Remove(vec!["nginx".into()]));
+    host.tell(&Task::Restore(vec![saved]));
+    assert_eq!(sum("/usr/sbin/nginx"), patched);
+    assert_eq!(host.prints(&["stat", "-c", "%a", "/usr/sbin/nginx"]), "750\n");
+}
+
+#[test]
 fn what_others_need_is_not_removed_and_who_holds_the_lock_is_named() {
     let Some(host) = Changed::boot(&roots::STATIC_NGINX) else { return };
     let before = host.prints(&["dpkg-query", "-W", "-f", "${Package} ${Status}\n"]);
