@@ -99,6 +99,7 @@ fn uninstall(view: &mut View<'_>, step: &Step, units: &Units) -> Result<Vec<Chan
     let mut changes = units::stops(view, &parts.systemd)?;
     let held_units = units::places(view, &parts.systemd)?;
     changes.extend(units::disable(view, &parts.systemd)?);
+    changes.extend(units::mask_own(view, &parts.systemd)?);
     changes.extend(tables::switch_off(view, &parts.entries, &parts.systemd)?);
     let packages: Vec<_> = step.action.packages().cloned().collect();
     for package in &packages {

@@ -5,6 +5,7 @@
 //!
 //! [`undo`]: crate::undo
 
+mod bystanders;
 mod suspects;
 mod verify;
 
@@ -190,19 +191,10 @@ fn before(
             }
         }
     }
-    // Whoever starts a unit again starts what it asks for.
-    for unit in suspects::pulled(system, active.iter().chain(&inactive)) {
-        // What could not be asked is left alone.
-        if matches!(system.activity(&unit), Ok(Activity::Inactive | Activity::Failed)) {
-            inactive.push(unit);
-        }
-    }
-    // To stop one stops what cannot run without it: last in the order of starts, so first here.
-    let along = suspects::stopped_along(system, active.iter().chain(&inactive));
-    active.splice(0..0, along);
     if let Some(first) = steps.first() {
-        let begun = journal.append(Record::Begun { active, inactive });
-        begun.map_err(|e| ApplyError::Before { step: first.id.clone(), problem: e.into() })?;
+        let failed = |problem| ApplyError::Before { step: first.id.clone(), problem };
+        bystanders::add(system, &mut active, &mut inactive).map_err(|e| failed(e.into()))?;
+        journal.append(Record::Begun { active, inactive }).map_err(|e| failed(e.into()))?;
     }
     Ok(saved)
 }

@@ -115,7 +115,8 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Takes up a journal in another store, which holds these bytes, or less where [`whole`] says so.
+    /// Takes up a journal in another store, which holds these bytes. What it appends must follow the first [`whole`]
+    /// of them: the caller cuts off the rest.
     pub fn resume(store: Box<dyn Store>, bytes: &[u8], if_damaged: IfDamaged) -> Result<Self, JournalError> {
         Self::from_lines(store, lines::read(bytes), if_damaged)
     }

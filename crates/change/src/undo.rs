@@ -103,7 +103,7 @@ pub(crate) struct Announced<'j> {
     pub(crate) saved: &'j [SavedPackage],
 }
 
-/// Puts back what a journal tells of. It may be done again at any time, also after it died itself; when all was put
+/// Puts back what a journal tells of, also what was confirmed: whether it should is the caller's decision. It may be done again at any time, also after it died itself; when all was put
 /// back, doing it again only looks.
 pub fn undo(
     system: &mut dyn System,

@@ -51,6 +51,17 @@ pub(super) fn mask(view: &mut View<'_>, units: &[String]) -> Result<Vec<Change>,
     Ok(changes)
 }
 
+/// Masks those that have a unit file of the administrator's own, which stays when the package goes.
+pub(super) fn mask_own(view: &mut View<'_>, units: &[String]) -> Result<Vec<Change>, String> {
+    let mut own = Vec::new();
+    for unit in units {
+        if let Node::File { .. } = view.node(&Path::new(ADMIN).join(unit))? {
+            own.push(unit.clone());
+        }
+    }
+    mask(view, &own)
+}
+
 /// Every place where packages' scripts may set or remove a link for them, whether there is one or not.
 pub(super) fn places(view: &View<'_>, units: &[String]) -> Result<Vec<PathBuf>, String> {
     let mut places = links(view, units)?;

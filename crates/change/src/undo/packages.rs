@@ -96,7 +96,8 @@ fn hold(system: &mut dyn System, held: &[Held], result: &mut Undone) {
     }
 }
 
-/// They did not run when the packages went.
+/// They did not run when the packages went. What their scripts started is stopped at once, so that no door stands open
+/// while the rest is put back; whatever is raised later is lowered at the end.
 fn stop(system: &mut dyn System, units: &[String], result: &mut Undone) {
     for unit in units {
         let stopped = match system.activity(unit) {

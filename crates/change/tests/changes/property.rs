@@ -9,6 +9,7 @@ use doorward_change::fake::{FakeHost, FakeState, FakeStore, Faults, Random};
 use doorward_change::journal::{JournalError, Record, State};
 use doorward_change::system::Activity;
 use doorward_change::{Change, Scope, Undone, apply, prepare, undo};
+use doorward_plan::Action;
 
 use super::{journal, random};
 
@@ -90,6 +91,13 @@ fn one(seed: u64, seen: &mut Seen) {
             let journal = store.open().unwrap();
             assert_eq!(journal.state(), State::Confirmed);
             assert_eq!(host.state(), model.state(), "confirmed changes stay");
+            let mut later = host.fork();
+            later.boot();
+            for step in plan.changes().filter(|s| !matches!(s.action, Action::Stop { .. })) {
+                for unit in step.action.units().into_iter().flat_map(|u| &u.parts().systemd) {
+                    assert!(!later.state().active.contains(unit), "{unit} stays down after a boot");
+                }
+            }
         }
     } else {
         seen.failed += 1;
