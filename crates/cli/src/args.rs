@@ -12,7 +12,9 @@ Exit codes:
   2  the command line is wrong
   3  input (snapshot, tree, knowledge, configuration, name) could not be read, or is malformed
   4  done, but services or listeners could not be collected: that nothing was found proves nothing
-  5  the result could not be written";
+  5  the result could not be written
+  6  a change went wrong, and everything was put back
+  7  not everything could be put back, or something was kept as somebody had changed it since";
 
 /// Closes every door to a web server that its site does not need, and proves that the site still works.
 ///
@@ -51,6 +53,25 @@ pub(crate) enum Command {
     /// make the plan refuses what would cut off the site, the administrators or the host.
     #[command(after_help = EXIT_CODES)]
     Plan(Box<PlanArgs>),
+    /// Make a plan's changes, to be confirmed within a time or else taken back
+    ///
+    /// Each change is written down with the host's own prior state before it is made, and verified after. Before the
+    /// first one a timer outside of this program, and a unit for the next boot, are set that put everything back unless
+    /// `doorward confirm` says otherwise. When a step goes wrong, everything is put back at once.
+    #[command(after_help = EXIT_CODES)]
+    Apply(Box<ApplyArgs>),
+    /// Keep the changes that wait
+    #[command(after_help = EXIT_CODES)]
+    Confirm(ConfirmArgs),
+    /// Put the host back as it was before a plan was applied, confirmed or not
+    ///
+    /// What somebody has changed since is kept, and named. It may be run again at any time.
+    #[command(after_help = EXIT_CODES)]
+    Undo(UndoArgs),
+    /// List applied plans, or the changes of one
+    Log(LogArgs),
+    /// Show whether changes wait, and who changes the host now
+    Status(StateArgs),
     /// Print the configuration file with every setting explained
     Config,
     /// Print a completion script for a shell
@@ -131,6 +152,79 @@ pub(crate) struct PlanArgs {
     /// With --emit: write what takes the changes back
     #[arg(long, requires = "emit")]
     pub(crate) inverse: bool,
+}
+
+/// Options of `apply`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ApplyArgs {
+    /// The plan, as doorward plan wrote it and you edited it
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    /// How to judge.
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// Where what is needed to come back is kept.
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// Show each exact change, and make none
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Ask nothing
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Put everything back unless the changes are confirmed within this time (`300s`, `10m`)
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    pub(crate) confirm_within: Duration,
+    /// Let this step pass although it breaks a rule; may be repeated
+    #[arg(long, value_name = "STEP")]
+    pub(crate) r#override: Vec<String>,
+}
+
+/// Options of `confirm`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConfirmArgs {
+    /// Number of the changes [default: the last]
+    pub(crate) id: Option<u64>,
+    /// Where they are kept.
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+}
+
+/// Options of `undo`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct UndoArgs {
+    /// Number of the changes [default: the last]
+    pub(crate) id: Option<u64>,
+    /// Put back this step alone, if no later one touched the same
+    #[arg(long, value_name = "STEP")]
+    pub(crate) step: Option<String>,
+    /// Where they are kept.
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// Do nothing when they are confirmed (the timer says this)
+    #[arg(long, hide = true)]
+    pub(crate) unless_confirmed: bool,
+    /// Put back all that waits while the host boots (the boot unit says this)
+    #[arg(long, hide = true)]
+    pub(crate) boot: bool,
+}
+
+/// Options of `log`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogArgs {
+    /// Number of the changes [default: a list of all]
+    pub(crate) id: Option<u64>,
+    /// Where they are kept.
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+}
+
+/// Where changes are kept.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct StateArgs {
+    /// Directory that keeps what is needed to come back; root's alone
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/doorward")]
+    pub(crate) state: PathBuf,
 }
 
 /// What to do where there is a choice.

@@ -15,6 +15,10 @@ pub(crate) enum Exit {
     Incomplete,
     /// The result could not be written.
     Unwritten,
+    /// A change went wrong, and everything was put back.
+    TakenBack,
+    /// Not everything could be put back.
+    NotRestored,
 }
 
 /// Marks an error of output; every other error is one of input.
@@ -36,6 +40,8 @@ impl Exit {
             Self::Found => 2,
             Self::BadInput => 3,
             Self::Unwritten => 4,
+            Self::TakenBack => 5,
+            Self::NotRestored => 6,
         };
         if rank(other) > rank(self) { other } else { self }
     }
@@ -54,6 +60,8 @@ impl From<Exit> for ExitCode {
             Exit::BadInput => 3,
             Exit::Incomplete => 4,
             Exit::Unwritten => 5,
+            Exit::TakenBack => 6,
+            Exit::NotRestored => 7,
         })
     }
 }

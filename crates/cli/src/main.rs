@@ -13,6 +13,7 @@ mod judge;
 mod output;
 mod progress;
 mod source;
+mod state;
 
 use std::process::ExitCode;
 

@@ -56,6 +56,11 @@ pub(crate) fn read(args: &SourceArgs, config: &Config) -> anyhow::Result<(Knowle
     Ok((knowledge, snapshot))
 }
 
+/// The host that this runs on.
+pub(crate) fn this_host() -> SourceArgs {
+    SourceArgs { root: None, windows: None, hive: Vec::new(), snapshot: None, observe: None }
+}
+
 /// The facts of one machine's hives.
 pub(crate) fn of_hives(files: &[PathBuf]) -> anyhow::Result<Snapshot> {
     Ok(doorward_windows_files::collect(&Disk::from_files(files)?))

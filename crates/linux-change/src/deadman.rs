@@ -38,10 +38,10 @@ pub struct Armed {
 }
 
 /// Arms the switch of a change: unless [`disarm`] is called within `after`, and at the next boot at the latest,
-/// `PROGRAM undo ID --yes --state STATE` runs.
+/// `PROGRAM undo ID --unless-confirmed --state STATE` runs.
 pub fn arm(state: &Path, id: &str, program: &Path, after: Duration) -> Result<Armed, SystemError> {
     check(id)?;
-    let words = command(program, &["undo", id, "--yes", "--state"], state)?;
+    let words = command(program, &["undo", id, "--unless-confirmed", "--state"], state)?;
     state_directory(state)?;
     mark(state, id, true)?;
     timer::replace(id, &words, after)
@@ -79,9 +79,9 @@ pub fn pending(state: &Path) -> Result<Vec<String>, SystemError> {
 }
 
 /// Installs the unit of the next boot: while there are [`pending`] changes, it runs
-/// `PROGRAM undo --boot --yes --state STATE` once files are there and before any service starts.
+/// `PROGRAM undo --boot --state STATE` once files are there and before any service starts.
 pub fn install_boot_unit(state: &Path, program: &Path) -> Result<(), SystemError> {
-    let words = command(program, &["undo", "--boot", "--yes", "--state"], state)?;
+    let words = command(program, &["undo", "--boot", "--state"], state)?;
     let text = boot_unit(state, &words);
     let files = Files::below(Path::new("/"))?;
     let unit = Path::new(UNITS).join(BOOT_UNIT);

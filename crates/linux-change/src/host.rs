@@ -25,6 +25,11 @@ impl LinuxHost {
         Ok(Self { state: state.to_owned(), files: Files::below(Path::new("/"))?, is_boot: false })
     }
 
+    /// This host to look at: packages cannot be kept.
+    pub fn looking() -> Result<Self, SystemError> {
+        Ok(Self { state: PathBuf::new(), files: Files::below(Path::new("/"))?, is_boot: false })
+    }
+
     /// This host while it boots and waits for us: what is started is not waited for, as it waits for the boot.
     pub fn booting(state: &Path) -> Result<Self, SystemError> {
         Ok(Self { is_boot: true, ..Self::new(state)? })

@@ -36,12 +36,15 @@ pub(super) fn step(
         if let Change::Stop { unit, .. } = change {
             stays_down(system, unit)?;
         }
-        // Later steps may have changed the same file once more.
+        // Later steps may have changed the same file once more, and so may the scripts of a removed package: what they
+        // made of it is not ours to judge, and the doors tell whether something still answers.
         if let Change::Put { path, .. } = change {
             let last = done.iter().flat_map(|s| &s.changes).rev().find_map(|c| match c {
-                Change::Put { path: p, after, .. } if p == path => Some(after),
+                Change::Put { path: p, after, .. } if p == path => Some(Some(after)),
+                Change::Remove { held, .. } if held.iter().any(|h| h.path == *path) => Some(None),
                 _ => None,
             });
+            let last = last.flatten();
             if last.is_some_and(|last| system.node(path).is_ok_and(|now| now != *last)) {
                 return Err(Problem::NotKept { what: path.display().to_string() });
             }

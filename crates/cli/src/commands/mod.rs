@@ -1,9 +1,11 @@
 //! One file a command.
 
+mod apply;
 mod audit;
 mod explain;
 mod generate;
 mod plan;
+mod undo;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
@@ -15,6 +17,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Audit(audit)) => audit::run(&audit),
         Some(Command::Explain(explain)) => explain::run(&explain),
         Some(Command::Plan(plan)) => plan::run(&plan),
+        Some(Command::Apply(apply)) => apply::run(&apply),
+        Some(Command::Confirm(confirm)) => undo::confirm(&confirm),
+        Some(Command::Undo(undo)) => undo::undo(&undo),
+        Some(Command::Log(log)) => undo::log(&log),
+        Some(Command::Status(state)) => undo::status(&state),
         Some(Command::Config) => generate::config(),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(&directory),

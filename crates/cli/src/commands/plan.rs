@@ -71,13 +71,13 @@ fn emitted(form: EmitForm) -> Form {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Plan> {
+pub(super) fn read(file: &Path) -> anyhow::Result<Plan> {
     let text = source::text(file, LIMIT)?;
     doorward_plan::read(&text).with_context(|| file.display().to_string())
 }
 
 /// The checker's word on a plan, whoever made it.
-fn refuse_wrong(
+pub(super) fn refuse_wrong(
     plan: &Plan,
     snapshot: &Snapshot,
     assessment: &Assessment<'_>,

@@ -2,6 +2,7 @@
 //! still works when everything that is called unneeded is stopped.
 
 mod audited;
+mod changed;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

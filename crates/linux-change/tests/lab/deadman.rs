@@ -53,7 +53,7 @@ fn it_fires_unless_it_is_called_off() {
     host.tell(&Task::Reload);
     assert_eq!(host.ask(&Task::IsArmed("two".into())), Answer::Is(true));
     host.tell(&Task::Extend("two".into(), program(), 1));
-    assert_eq!(wait(&host), format!("undo two --yes --state {STATE}\n"));
+    assert_eq!(wait(&host), format!("undo two --unless-confirmed --state {STATE}\n"));
     assert_eq!(host.prints(&["ls", &format!("{STATE}/pending")]), "one-1\ntwo\n");
     assert_eq!(host.ask(&Task::Disarm("two".into())), Answer::Is(false));
     let timers =
@@ -73,7 +73,7 @@ fn the_next_boot_reverts_before_services_start() {
     host.tell(&Task::Arm("three".into(), program(), 600));
     host.0.power_cut().unwrap();
     host.0.boot().unwrap();
-    assert_eq!(reverted(&host), format!("undo --boot --yes --state {STATE}\n"));
+    assert_eq!(reverted(&host), format!("undo --boot --state {STATE}\n"));
     assert_eq!(host.prints(&["cat", "/root/active"]), "inactive\ninactive\ninactive\n");
     let jobs = host.prints(&["cat", "/root/jobs"]);
     assert!(jobs.contains("nginx.service") && jobs.contains("sysinit.target"), "{jobs}");

@@ -46,7 +46,9 @@ fn look(root: &Path) -> Result<BTreeMap<PathBuf, Look>, SystemError> {
             archive::sum(&path)?
         };
         let inside = path.strip_prefix(root).unwrap_or(&path).to_owned();
-        let time = if inside.starts_with("DEBIAN") { 0 } else { meta.mtime() };
+        // A directory that is there already keeps its time, whatever an archive says.
+        let is_timeless = inside.starts_with("DEBIAN") || meta.is_dir();
+        let time = if is_timeless { 0 } else { meta.mtime() };
         found.insert(inside, (meta.mode(), meta.uid(), meta.gid(), time, content));
     }
     Ok(found)

@@ -1,0 +1,109 @@
+//! Plans made, applied and taken back on a real host: what answers afterwards, and that all comes back as it was.
+
+use std::path::Path;
+use std::time::Duration;
+
+use doorward_lab::{Client, Host, open_or_skip, roots};
+
+use super::{EPHEMERAL, PAGE};
+
+const PROGRAM: &str = "/usr/local/bin/doorward";
+const PLAN: &str = "/root/plan.toml";
+/// All that an undoing has to bring back, as text: packages with their state, files with their modes, owners and
+/// contents, links, how units are enabled and whether they run, accounts. Left out is what daemons write by themselves
+/// (CUPS its subscriptions and the list of printers), and in which order accounts stand.
+const STATE: &str = r#"
+changing=(-not -name '*-' -not -name ld.so.cache -not -name .pwd.lock -not -path '/etc/cups/subscriptions*' -not -path /etc/printcap)
+accounts=(-not -path /etc/passwd -not -path /etc/group -not -path /etc/shadow -not -path /etc/gshadow)
+dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\n'
+find /etc /usr/sbin /usr/bin /usr/lib/systemd -xdev \( -type f -o -type l \) "${changing[@]}" -printf '%p %y %m %U %G %l\n' | sort
+find /etc -xdev -type f "${changing[@]}" "${accounts[@]}" -exec sha256sum {} + | sort
+sort /etc/passwd /etc/group /etc/gshadow
+systemctl list-unit-files --no-legend --plain | sort
+systemctl list-units --type=service,socket,path --state=active --no-legend --plain | awk '{print $1, $3, $4}' | sort
+"#;
+
+fn put(host: &Host) {
+    host.put(Path::new(env!("CARGO_BIN_EXE_doorward")), PROGRAM).unwrap();
+}
+
+fn state(host: &Host) -> String {
+    host.succeed(&["bash", "-c", STATE]).unwrap()
+}
+
+fn open(host: &Host, client: &Client) -> Vec<u16> {
+    client.tcp_open(host.address(), 1..EPHEMERAL).unwrap() // above, the kernel gives ports out anew
+}
+
+/// The program in the host: packages take their time.
+fn run(host: &Host, words: &[&str]) {
+    let output = host.run_within(Duration::from_mins(8), &[&[PROGRAM], words].concat()).unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {}\n{error}", output.status);
+}
+
+/// A plan, edited as its user would: one service of the lab makes a device and never takes it away, so that it cannot
+/// start twice.
+fn plan(host: &Host) {
+    host.succeed(&[PROGRAM, "plan", "--output", PLAN]).unwrap();
+    let text = String::from_utf8(host.read(PLAN).unwrap()).unwrap();
+    let off = "id = \"disable:overlay-network.service\"\non = ";
+    assert!(text.contains(&format!("{off}true")), "{text}");
+    host.write_file(PLAN, text.replace(&format!("{off}true"), &format!("{off}false"))).unwrap();
+}
+
+/// Lines that are in one text alone.
+fn difference(before: &str, after: &str) -> Vec<String> {
+    let (old, new): (std::collections::BTreeSet<&str>, std::collections::BTreeSet<&str>) =
+        (before.lines().collect(), after.lines().collect());
+    let gone = old.difference(&new).map(|line| format!("- {line}"));
+    gone.chain(new.difference(&old).map(|line| format!("+ {line}"))).collect()
+}
+
+/// The site's door, the administrator's, and that of a process that nobody manages: a plan leaves it to people.
+const LEFT: [u16; 3] = [22, 80, 9999];
+
+#[test]
+fn applied_and_taken_back() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    put(&host);
+    let doors = open(&host, &client); // first: looking at a socket starts its service
+    let before = state(&host);
+    assert!(doors.len() > 15, "{doors:?}");
+    plan(&host);
+    host.succeed(&[PROGRAM, "apply", PLAN, "--dry-run"]).unwrap();
+    assert_eq!(difference(&before, &state(&host)), [""; 0], "a dry run changes nothing");
+
+    run(&host, &["apply", PLAN, "--yes", "--confirm-within", "1h"]);
+    assert_eq!(open(&host, &client), LEFT);
+    let page = client.http_get((host.address(), 80).into(), "/").unwrap();
+    assert!(page.contains(PAGE), "{page}");
+    let again = host.run(&[PROGRAM, "apply", PLAN, "--yes"]).unwrap();
+    assert_eq!(again.status.code(), Some(3), "one plan after the other");
+
+    run(&host, &["undo"]);
+    assert_eq!(difference(&before, &state(&host)), [""; 0]);
+    assert_eq!(open(&host, &client), doors);
+    run(&host, &["undo"]);
+    assert_eq!(difference(&before, &state(&host)), [""; 0], "undoing twice is undoing once");
+}
+
+#[test]
+fn what_nobody_confirmed_does_not_outlive_a_power_cut() {
+    let Some(lab) = open_or_skip() else { return };
+    let (mut host, client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    put(&host);
+    // As the host is after a boot: what was started by hand is gone then, plan or no plan.
+    host.power_cut().unwrap();
+    host.boot().unwrap();
+    let doors = open(&host, &client); // first: looking at a socket starts its service
+    let before = state(&host);
+    plan(&host);
+    run(&host, &["apply", PLAN, "--yes", "--confirm-within", "1h"]);
+    assert_ne!(open(&host, &client), doors);
+    host.power_cut().unwrap();
+    host.boot().unwrap();
+    assert_eq!(difference(&before, &state(&host)), [""; 0]);
+    assert_eq!(open(&host, &client), doors);
+}
