@@ -16,9 +16,15 @@ pub(super) fn restore(
 ) -> bool {
     let Change::Remove { held, units, .. } = announced.change else { return false };
     let number = announced.number;
+    let failures = result.failures.len();
     let missing = missing(system, announced.saved, result);
-    let restored = records.contains(&Record::Restored { number });
-    let begun = !restored && records.contains(&Record::Restoring { number });
+    // It may have gone, and come back, more than once: the last word counts.
+    let last = records.iter().rev().find_map(|r| match r {
+        Record::Restoring { number: n } if *n == number => Some(false),
+        Record::Restored { number: n } if *n == number => Some(true),
+        _ => None,
+    });
+    let (restored, begun) = (last == Some(true), last == Some(false));
     // A removal that died may have run a part of the packages' scripts.
     let unfinished = !restored && !records.contains(&Record::Done { number });
     if missing.is_empty() && !begun && !unfinished {
@@ -32,13 +38,12 @@ pub(super) fn restore(
             result.restored.push(format!("{} {}", package.name, package.version));
         }
     }
-    let before = result.failures.len();
     hold(system, held, result);
     if let Err(e) = system.reload() {
         result.failure("service manager", e);
     }
     stop(system, units, result);
-    if result.failures.len() == before {
+    if result.failures.len() == failures {
         result.journal(journal.append(Record::Restored { number }));
     }
     true
