@@ -127,7 +127,7 @@ pub fn undo(
     let ran = match begun(&records, step.as_ref()) {
         Some(active) => active.to_vec(),
         None => {
-            let active = prior.active_now(system);
+            let active = prior.active_now(system, &mut result);
             let record = Record::Undoing { step: step.clone(), active: active.clone() };
             result.journal(journal.append_surely(&record));
             active

@@ -39,11 +39,20 @@ pub(super) fn prior<'j>(changes: &[&'j Announced<'j>], records: Option<&'j Vec<R
 }
 
 impl Prior<'_> {
-    /// Those that run now.
-    pub(super) fn active_now(&self, system: &dyn System) -> Vec<String> {
-        let all = self.up.iter().chain(&self.down);
-        let active = all.filter(|u| matches!(system.activity(u), Ok(Activity::Active)));
-        active.map(|u| (*u).to_owned()).collect()
+    /// Those that run now. One that cannot be asked, even again, counts as running, so that it is left alone.
+    pub(super) fn active_now(&self, system: &dyn System, result: &mut Undone) -> Vec<String> {
+        let mut active = Vec::new();
+        for &unit in self.up.iter().chain(&self.down) {
+            match system.activity(unit).or_else(|_| system.activity(unit)) {
+                Ok(Activity::Active) => active.push(unit.to_owned()),
+                Ok(_) => {}
+                Err(e) => {
+                    result.failure(unit, e);
+                    active.push(unit.to_owned());
+                }
+            }
+        }
+        active
     }
 }
 
