@@ -34,7 +34,7 @@ pub(crate) fn step(id: &str, action: Action) -> Step {
         closes: Vec::new(),
         needed_by: Vec::new(),
         takes_along: Vec::new(),
-        cycle: Vec::new(),
+        cycle: None,
         saves: Saves::default(),
     }
 }

@@ -1,5 +1,6 @@
 //! `doorward apply`.
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -93,9 +94,9 @@ fn prepared(plan: &Plan, host: &LinuxHost) -> anyhow::Result<Vec<PreparedStep>> 
 fn show(steps: &[PreparedStep]) -> anyhow::Result<Exit> {
     let mut text = String::new();
     for step in steps {
-        text += &format!("{}\n", escape(&step.id.to_string()));
+        let _ = writeln!(text, "{}", escape(&step.id.to_string()));
         for change in &step.changes {
-            text += &format!("  {}\n", escape(&change.to_string()));
+            let _ = writeln!(text, "  {}", escape(&change.to_string()));
         }
     }
     if steps.is_empty() {

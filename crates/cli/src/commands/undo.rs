@@ -1,5 +1,6 @@
 //! `doorward confirm`, `undo`, `log` and `status`: what becomes of applied changes.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -70,7 +71,7 @@ fn patient(dir: &Path) -> anyhow::Result<Lock> {
     loop {
         match Lock::take(dir, "doorward undo, by the dead-man switch") {
             Err(SystemError::Busy { .. }) if began.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_secs(1))
+                std::thread::sleep(Duration::from_secs(1));
             }
             taken => return Ok(taken?),
         }
@@ -131,7 +132,7 @@ pub(crate) fn log(args: &LogArgs) -> anyhow::Result<Exit> {
     if let Some(id) = args.id {
         let (_, journal) = journals.meant(Some(id))?;
         for record in journal.records() {
-            text += &format!("{}\n", escape(&line(record)));
+            let _ = writeln!(text, "{}", escape(&line(record)));
         }
     } else {
         for kept in journals.all()? {
@@ -143,7 +144,7 @@ pub(crate) fn log(args: &LogArgs) -> anyhow::Result<Exit> {
                 }
                 Err(why) => why.to_string(),
             };
-            text += &format!("{}  {}\n", kept.id, escape(&about));
+            let _ = writeln!(text, "{}  {}", kept.id, escape(&about));
         }
         if text.is_empty() {
             text += "nothing was applied here\n";
