@@ -25,8 +25,9 @@
 //!
 //! # What holds for any file
 //! - No panic, no loop, and bounded work, memory and depth: each key is reached in one way only ([`Reason::Parent`]),
-//!   nested at most [`DEPTH_LIMIT`] deep, in a hive of at most [`LIMIT`] bytes, and lists that share their elements end
-//!   in [`Reason::Work`].
+//!   nested at most [`DEPTH_LIMIT`] deep, in a hive of at most [`LIMIT`] bytes. Lists that share their elements end in
+//!   [`Reason::Work`], and so do names and data that are told again and again. Names of keys longer than Windows' own
+//!   255 characters are refused ([`Reason::Name`]).
 //! - What cannot be read is an error that says where and why, beside all that can be. "There is no such key" is said
 //!   only when the whole list could be read.
 //! - A log is replayed if, and only if, the hive was left unfinished and the log is whole, belongs to it and is not
