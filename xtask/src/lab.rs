@@ -90,7 +90,7 @@ fn list() {
     }
 }
 
-fn up(spec: &RootSpec) -> anyhow::Result<()> {
+fn up(spec: &'static RootSpec) -> anyhow::Result<()> {
     let lab = Lab::open()?;
     let host = lab.host(spec)?;
     let client = lab.client()?;

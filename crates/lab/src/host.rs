@@ -6,10 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::boot::{self, Running};
 use crate::cgroup::Group;
+use crate::disk::DiskImage;
 use crate::error::Doing;
 use crate::lab::{Bench, report};
 use crate::network::Seat;
@@ -23,26 +25,31 @@ const LIMIT: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Host {
     bench: Arc<Bench>,
-    name: &'static str,
+    spec: &'static RootSpec,
     seat: Seat,
     root: PathBuf,
-    ready: &'static [Door],
+    images: AtomicU32,
     running: Option<Running>,
 }
 
 impl Host {
-    pub(crate) fn start(bench: Arc<Bench>, spec: &RootSpec, tree: &Path) -> Result<Self, LabError> {
+    pub(crate) fn start(
+        bench: Arc<Bench>,
+        spec: &'static RootSpec,
+        tree: &Path,
+        image: Option<&DiskImage>,
+    ) -> Result<Self, LabError> {
         let seat = bench.seat()?;
         let root = bench.folder(seat).join("disk/root");
-        let mut host = Self { bench, name: spec.name, seat, root, ready: spec.ready, running: None };
-        disk::clone(tree, &host.bench.folder(seat).join("disk"))?;
+        let mut host = Self { bench, spec, seat, root, images: AtomicU32::new(0), running: None };
+        disk::clone(tree, image, &host.disk())?;
         host.boot()?;
         Ok(host)
     }
 
     /// Its host name: its root's name.
     pub fn name(&self) -> &str {
-        self.name
+        self.spec.name
     }
 
     /// Its IPv4 address on the switch.
@@ -63,7 +70,10 @@ impl Host {
     /// This machine's process id of the host's process 1: `/proc/ID/root` is the host's tree, `/proc/ID/ns` its
     /// namespaces.
     pub fn leader_pid(&self) -> Result<u32, LabError> {
-        self.running.as_ref().map(|running| running.leader).ok_or_else(|| LabError::Off(self.name.to_owned()))
+        self.running
+            .as_ref()
+            .map(|running| running.leader)
+            .ok_or_else(|| LabError::Off(self.spec.name.to_owned()))
     }
 
     /// Where its network namespace can be opened.
@@ -73,7 +83,10 @@ impl Host {
 
     /// How long its last boot took, from power on until its doors were open.
     pub fn boot_time(&self) -> Result<Duration, LabError> {
-        self.running.as_ref().map(|running| running.took).ok_or_else(|| LabError::Off(self.name.to_owned()))
+        self.running
+            .as_ref()
+            .map(|running| running.took)
+            .ok_or_else(|| LabError::Off(self.spec.name.to_owned()))
     }
 
     /// A command in the host, as root, with a host's environment; program and arguments, no shell. It runs outside
@@ -102,7 +115,7 @@ impl Host {
     pub fn spawn<S: AsRef<OsStr>>(&self, words: &[S]) -> Result<Child, LabError> {
         let mut command = self.command(words)?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().doing(|| format!("start a command in {}", self.name))
+        command.spawn().doing(|| format!("start a command in {}", self.spec.name))
     }
 
     /// Reads a file of the host, running or off.
@@ -129,6 +142,14 @@ impl Host {
         }
     }
 
+    /// Copies its disk as it is now, running or off: what a power cut would leave, while the host goes on. What waits
+    /// in the kernel to be written counts as written.
+    pub fn disk_image(&self) -> Result<DiskImage, LabError> {
+        let number = self.images.fetch_add(1, Ordering::Relaxed);
+        let layer = self.bench.home().join("images").join(format!("{}-{number}", self.seat.0));
+        DiskImage::take(self.spec, &self.disk(), layer)
+    }
+
     /// Ends all its processes at once, with no chance to write anything. The disk stays as it was.
     pub fn power_cut(&mut self) -> Result<(), LabError> {
         self.running = None;
@@ -149,6 +170,11 @@ impl Host {
 
     /// Boots it on the disk that it had, with a network as fresh as a real machine's after power on.
     pub fn boot(&mut self) -> Result<(), LabError> {
+        self.boot_until(self.spec.ready)
+    }
+
+    /// [`Self::boot`] that waits for other doors than its root is known for: some were shut for good.
+    pub fn boot_until(&mut self, doors: &[Door]) -> Result<(), LabError> {
         if self.running.is_some() {
             return Ok(());
         }
@@ -157,12 +183,16 @@ impl Host {
         let group = Group::at(&id)?;
         group.create()?;
         let folder = self.bench.folder(self.seat);
-        self.running = Some(boot::boot(self.name, &id, &group, &folder, self.ready)?);
+        self.running = Some(boot::boot(self.spec.name, &id, &group, &folder, doors)?);
         Ok(())
     }
 
     fn id(&self) -> String {
         self.bench.name(self.seat)
+    }
+
+    fn disk(&self) -> PathBuf {
+        self.bench.folder(self.seat).join("disk")
     }
 }
 
@@ -183,6 +213,6 @@ impl Drop for Host {
             return;
         }
         report(self.power_cut());
-        report(disk::remove(&self.bench.folder(self.seat).join("disk")));
+        report(disk::remove(&self.disk()));
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use crate::cgroup::{self, Group};
+use crate::disk::DiskImage;
 use crate::error::Doing;
 use crate::network::Seat;
 use crate::{Client, Host, LabError, RootSpec, build, command, disk, network};
@@ -70,9 +71,15 @@ impl Lab {
     }
 
     /// A host with a clone of that root as its disk, booted and ready.
-    pub fn host(&self, spec: &RootSpec) -> Result<Host, LabError> {
+    pub fn host(&self, spec: &'static RootSpec) -> Result<Host, LabError> {
         let root = self.root(spec)?;
-        Host::start(Arc::clone(&self.bench), spec, &root)
+        Host::start(Arc::clone(&self.bench), spec, &root, None)
+    }
+
+    /// A host with a copy of that image as its disk, of this lab or another, booted and ready.
+    pub fn host_of(&self, image: &DiskImage) -> Result<Host, LabError> {
+        let root = self.root(image.spec)?;
+        Host::start(Arc::clone(&self.bench), image.spec, &root, Some(image))
     }
 
     /// A bare network namespace on the same switch: a neighbour, or an attacker.

@@ -46,6 +46,7 @@ mod sources;
 pub use build::remove_outdated;
 pub use cache::cache_dir;
 pub use client::Client;
+pub use disk::DiskImage;
 pub use error::LabError;
 pub use host::Host;
 pub use kept::{Kept, kept, remove_kept};
