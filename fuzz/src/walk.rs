@@ -4,7 +4,12 @@ use std::collections::HashSet;
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use doorward_hive::{Hive, Key, Reason};
+use doorward_hive::{Hive, HiveError, Key, Reason};
+use libfuzzer_sys::Corpus;
+
+/// Bytes that a hive may tell, and how many more for each of its own: it reads each only so often.
+const TOLD_FLAT: usize = 16 << 20;
+const TOLD_PER_BYTE: usize = 24;
 
 /// What a walk through a hive came to.
 #[derive(Debug, Default)]
@@ -26,6 +31,26 @@ pub fn walk(hive: &Hive) -> Walk {
     walk.key(hive.root());
     walk.digest = walk.hasher.finish();
     walk
+}
+
+/// A hive that was opened from memory and in pieces, as from a file: both tell the same, or refuse it for the same
+/// reason, and tell no more than an input of this length is worth.
+pub fn alike(length: usize, whole: Result<Hive, HiveError>, pieces: Result<Hive, HiveError>) -> Corpus {
+    match (whole, pieces) {
+        (Ok(whole), Ok(pieces)) => {
+            let (whole, pieces) = (walk(&whole), walk(&pieces));
+            assert!(whole.told <= TOLD_FLAT + length * TOLD_PER_BYTE, "{} bytes told", whole.told);
+            if !whole.overlaps && !pieces.overlaps {
+                assert_eq!(whole.digest, pieces.digest);
+            }
+            Corpus::Keep
+        }
+        (Err(whole), Err(pieces)) => {
+            assert_eq!(whole, pieces);
+            Corpus::Reject
+        }
+        (whole, pieces) => panic!("{whole:?}\n{pieces:?}"),
+    }
 }
 
 impl Walk {

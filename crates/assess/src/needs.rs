@@ -198,16 +198,21 @@ fn base_holds(facts: &Facts<'_, '_, '_>, base: &BaseEntry, service: &Service) ->
         Condition::Never => false,
         Condition::Network => {
             let windows = facts.snapshot.windows.as_ref();
-            lives(service) && windows.is_none_or(|w| w.dynamic_addresses != Some(false))
+            stays(service) && windows.is_none_or(|w| w.dynamic_addresses != Some(false))
         }
-        Condition::Clock | Condition::Active | Condition::Domain => lives(service),
-        Condition::Ipsec => lives(service) && has_ipsec_policy(facts),
+        Condition::Clock | Condition::Active | Condition::Domain => stays(service),
+        Condition::Ipsec => stays(service) && has_ipsec_policy(facts),
         Condition::LocalResolver => host.resolvers.iter().any(IpAddr::is_loopback) && lives(service),
         Condition::Guest => host
             .virtualization
             .as_ref()
             .is_some_and(|v| base.guest_of.iter().any(|g| g.eq_ignore_ascii_case(v))),
     }
+}
+
+/// Whether a service runs, or will again by itself.
+fn stays(service: &Service) -> bool {
+    lives(service) || service.comes_up()
 }
 
 /// Whether an `IPsec` policy is assigned, so that its agent has something to do.

@@ -107,6 +107,16 @@ impl Journal {
         Self::from_lines(Box::new(store), lines, if_damaged)
     }
 
+    /// Looks at a journal, which somebody may be writing: nothing is cut off, and nothing can be written.
+    pub fn look(path: &Path) -> Result<Self, JournalError> {
+        let bytes = file::read(path)?;
+        Self::from_lines(
+            Box::new(Closed("it was opened to be looked at")),
+            lines::read(&bytes),
+            IfDamaged::Refuse,
+        )
+    }
+
     /// Begins a journal in another store.
     pub fn begin(store: Box<dyn Store>, header: Header) -> Result<Self, JournalError> {
         let mut journal =
@@ -130,7 +140,7 @@ impl Journal {
             Some(damage) if if_damaged == IfDamaged::Refuse || damage.records == 0 => {
                 return Err(JournalError::Damaged(damage));
             }
-            Some(_) => Box::new(Closed),
+            Some(_) => Box::new(Closed("it is damaged")),
             None => store,
         };
         let Some(Record::Header(header)) = lines.records.first() else { return Err(JournalError::Empty) };
@@ -187,11 +197,11 @@ pub fn whole(bytes: &[u8]) -> usize {
     lines::read(bytes).good
 }
 
-/// A damaged journal takes no more.
-struct Closed;
+/// Takes no more, for this reason.
+struct Closed(&'static str);
 
 impl Store for Closed {
     fn append(&mut self, _: &[u8]) -> io::Result<()> {
-        Err(io::Error::other("it is damaged"))
+        Err(io::Error::other(self.0))
     }
 }

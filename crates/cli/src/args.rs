@@ -201,6 +201,9 @@ pub(crate) struct UndoArgs {
     /// Where they are kept.
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    /// Of a damaged journal use the records before the damage
+    #[arg(long)]
+    pub(crate) use_good: bool,
     /// Do nothing when they are confirmed (the timer says this)
     #[arg(long, hide = true)]
     pub(crate) unless_confirmed: bool,

@@ -1,7 +1,10 @@
-//! Progress of what takes long, on standard error and only on a terminal.
+//! Progress of what takes long, on standard error; bars only on a terminal.
 
 use std::time::Duration;
 
+use doorward_change::{Change, Observer, PreparedStep};
+use doorward_plan::StepId;
+use doorward_report::escape;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Shows how much of the watching is done.
@@ -62,5 +65,18 @@ impl Machines {
 impl Drop for Machines {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Shows the steps of a plan, and of its undoing, a line each.
+pub(crate) struct Steps;
+
+impl Observer for Steps {
+    fn step(&mut self, at: usize, of: usize, step: &PreparedStep) {
+        eprintln!("{}/{of}  {}", at + 1, escape(&step.id.to_string()));
+    }
+
+    fn undoing(&mut self, step: &StepId, change: &Change) {
+        eprintln!("back  {}: {}", escape(&step.to_string()), escape(&change.to_string()));
     }
 }

@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use doorward_knowledge::{ApplicationEntry, Knowledge, SettingProbe};
-use doorward_linux_files::{Tree, applications::Marker};
+use anyhow::{Context as _, anyhow, bail};
+use doorward_applications::Marker;
+use doorward_knowledge::{ApplicationEntry, Knowledge};
+use doorward_linux_files::Tree;
 use doorward_model::{OsFamily, SCHEMA_VERSION, Snapshot};
 use doorward_windows_files::Disk;
 
@@ -18,47 +20,83 @@ use crate::progress::Watching;
 /// A snapshot may not be larger.
 const SNAPSHOT_LIMIT: u64 = 1 << 30;
 
-/// The machines of `--hive`, when there are several.
-pub(crate) fn several(args: &SourceArgs) -> anyhow::Result<Option<Vec<Vec<PathBuf>>>> {
-    if args.hive.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(hives::machines(&args.hive)?).filter(|machines| machines.len() > 1))
+/// What there is to look at.
+pub(crate) enum Source<'a> {
+    /// One machine.
+    One(One<'a>),
+    /// The hives of several.
+    Many(Vec<Vec<PathBuf>>),
 }
 
-/// Collects or reads the facts of one machine, and the knowledge to judge them by.
-pub(crate) fn read(args: &SourceArgs, config: &Config) -> anyhow::Result<(Knowledge, Snapshot)> {
-    if !args.hive.is_empty() {
-        // Both take milliseconds, and neither waits for the other.
-        return std::thread::scope(|scope| {
-            let knowledge = scope.spawn(|| config.knowledge(OsFamily::Windows));
-            let snapshot = hives::machines(&args.hive).and_then(|machines| {
-                let disk = Disk::from_files(machines.first().map_or(&[], Vec::as_slice))?;
-                let snapshot = doorward_windows_files::collect(&disk);
-                std::mem::forget(disk); // the program ends soon, and does without it until then
-                Ok(snapshot)
-            });
-            let knowledge =
-                knowledge.join().map_err(|_| anyhow::anyhow!("reading the knowledge broke off"))?;
-            Ok((knowledge?, snapshot?))
-        });
-    }
-    if let Some(path) = &args.snapshot {
-        let snapshot = saved(path)?;
-        return Ok((config.knowledge(snapshot.host.family)?, snapshot));
-    }
-    let family = if args.windows.is_some() { OsFamily::Windows } else { OsFamily::Linux };
-    let knowledge = config.knowledge(family)?;
-    let snapshot = match &args.windows {
-        Some(dir) => windows(dir, &knowledge)?,
-        None => linux(args, &knowledge)?,
-    };
-    Ok((knowledge, snapshot))
+/// Where the facts of one machine are.
+pub(crate) enum One<'a> {
+    /// Registry hives.
+    Hives(Vec<PathBuf>),
+    /// A Windows system disk.
+    Windows(&'a Path),
+    /// A saved snapshot.
+    Saved(&'a Path),
+    /// A mounted Linux tree.
+    Root(&'a Path),
+    /// The host that this runs on, watched for a while or looked at once.
+    ThisHost(Option<Duration>),
 }
 
-/// The host that this runs on.
-pub(crate) fn this_host() -> SourceArgs {
-    SourceArgs { root: None, windows: None, hive: Vec::new(), snapshot: None, observe: None }
+impl<'a> Source<'a> {
+    /// What the command line names.
+    pub(crate) fn of(args: &'a SourceArgs) -> anyhow::Result<Self> {
+        let one = match (&args.snapshot, &args.windows, &args.root) {
+            _ if !args.hive.is_empty() => {
+                let mut machines = hives::machines(&args.hive)?;
+                match machines.len() {
+                    1 => One::Hives(machines.remove(0)),
+                    _ => return Ok(Self::Many(machines)),
+                }
+            }
+            (Some(file), _, _) => One::Saved(file),
+            (_, Some(dir), _) => One::Windows(dir),
+            (_, _, Some(dir)) => One::Root(dir),
+            _ => One::ThisHost(args.observe),
+        };
+        Ok(Self::One(one))
+    }
+
+    /// The one machine, for what takes no more.
+    pub(crate) fn one(args: &'a SourceArgs, what: &str) -> anyhow::Result<One<'a>> {
+        match Self::of(args)? {
+            Self::One(one) => Ok(one),
+            Self::Many(machines) => {
+                bail!("{what} is of one machine, and --hive names {}: give the files of one", machines.len())
+            }
+        }
+    }
+}
+
+impl One<'_> {
+    /// Collects or reads the facts, and the knowledge to judge them by.
+    pub(crate) fn read(&self, config: &Config) -> anyhow::Result<(Knowledge, Snapshot)> {
+        let with = |family, collect: &dyn Fn(&Knowledge) -> anyhow::Result<Snapshot>| {
+            let knowledge = config.knowledge(family)?;
+            let snapshot = collect(&knowledge)?;
+            Ok((knowledge, snapshot))
+        };
+        match self {
+            // Both take milliseconds, and neither waits for the other.
+            Self::Hives(files) => std::thread::scope(|scope| {
+                let knowledge = scope.spawn(|| config.knowledge(OsFamily::Windows));
+                let snapshot = of_hives(files);
+                let knowledge = knowledge.join().map_err(|_| anyhow!("reading the knowledge broke off"))?;
+                Ok((knowledge?, snapshot?))
+            }),
+            Self::Saved(file) => {
+                let snapshot = saved(file)?;
+                Ok((config.knowledge(snapshot.host.family)?, snapshot))
+            }
+            Self::Windows(dir) => with(OsFamily::Windows, &|knowledge| windows(dir, knowledge)),
+            Self::Root(dir) => with(OsFamily::Linux, &|knowledge| root(dir, knowledge)),
+            Self::ThisHost(observe) => with(OsFamily::Linux, &|knowledge| Ok(this_host(*observe, knowledge))),
+        }
+    }
 }
 
 /// The facts of one machine's hives.
@@ -67,45 +105,44 @@ pub(crate) fn of_hives(files: &[PathBuf]) -> anyhow::Result<Snapshot> {
 }
 
 fn windows(dir: &Path, knowledge: &Knowledge) -> anyhow::Result<Snapshot> {
-    use doorward_windows_files::applications::{Marker, Setting};
     let disk = Disk::open(dir).with_context(|| format!("--windows {}", dir.display()))?;
-    let setting = |p: &SettingProbe| Setting {
-        name: p.name.clone(),
-        files: p.files.clone(),
-        pattern: p.pattern.clone(),
-    };
-    let marker = |a: &ApplicationEntry| Marker {
-        id: a.id.clone(),
-        files: a.recognise.files.clone(),
-        settings: a.settings.iter().map(setting).collect(),
-    };
-    let served = knowledge.applications.iter().filter(|a| !a.recognise.files.is_empty());
-    let markers: Vec<Marker> =
-        served.filter(|a| a.systems.iter().any(|s| s.is_windows())).map(marker).collect();
-    Ok(doorward_windows_files::collect_with(&disk, &markers))
+    let is_served =
+        |a: &ApplicationEntry| !a.recognise.files.is_empty() && a.systems.iter().any(|s| s.is_windows());
+    Ok(doorward_windows_files::collect_with(&disk, &markers(knowledge, is_served)))
 }
 
-fn linux(args: &SourceArgs, knowledge: &Knowledge) -> anyhow::Result<Snapshot> {
-    let markers = markers(knowledge);
-    if let Some(root) = &args.root {
-        let tree = Tree::open(root).with_context(|| format!("--root {}", root.display()))?;
-        if !["etc", "usr", "bin"].iter().any(|dir| tree.exists(dir)) {
-            bail!(
-                "--root {}: it has neither etc, usr nor bin; give the directory where the system's root is mounted \
-                 (a Windows disk is given with --windows)",
-                root.display()
-            );
-        }
-        return Ok(doorward_linux_files::collect(&tree, &markers));
+fn root(dir: &Path, knowledge: &Knowledge) -> anyhow::Result<Snapshot> {
+    let tree = Tree::open(dir).with_context(|| format!("--root {}", dir.display()))?;
+    if !["etc", "usr", "bin"].iter().any(|dir| tree.exists(dir)) {
+        bail!(
+            "--root {}: it has neither etc, usr nor bin; give the directory where the system's root is mounted \
+             (a Windows disk is given with --windows)",
+            dir.display()
+        );
     }
-    let mut progress = args.observe.map(Watching::new);
-    let options = doorward_linux_live::Options { observe: args.observe, markers };
-    let snapshot = doorward_linux_live::collect(&options, &mut |elapsed| {
+    Ok(doorward_linux_files::collect(&tree, &markers(knowledge, |_| true)))
+}
+
+fn this_host(observe: Option<Duration>, knowledge: &Knowledge) -> Snapshot {
+    let mut progress = observe.map(Watching::new);
+    let options = doorward_linux_live::Options { observe, markers: markers(knowledge, |_| true) };
+    doorward_linux_live::collect(&options, &mut |elapsed| {
         if let Some(progress) = &mut progress {
             progress.tick(elapsed);
         }
-    });
-    Ok(snapshot)
+    })
+}
+
+/// What the collectors look for to recognise applications.
+fn markers(knowledge: &Knowledge, is_meant: impl Fn(&ApplicationEntry) -> bool) -> Vec<Marker> {
+    let marker = |a: &ApplicationEntry| Marker {
+        id: a.id.clone(),
+        packages: a.recognise.packages.clone(),
+        files: a.recognise.files.clone(),
+        units: a.recognise.units.clone(),
+        settings: a.settings.clone(),
+    };
+    knowledge.applications.iter().filter(|a| is_meant(a)).map(marker).collect()
 }
 
 /// The text of a file, or of standard input for `-`, of at most so many bytes.
@@ -148,24 +185,4 @@ fn saved(path: &Path) -> anyhow::Result<Snapshot> {
 #[derive(serde::Deserialize)]
 struct Version {
     schema_version: u32,
-}
-
-/// What the collectors look for to recognise applications.
-fn markers(knowledge: &Knowledge) -> Vec<Marker> {
-    let marker = |a: &ApplicationEntry| Marker {
-        id: a.id.clone(),
-        packages: a.recognise.packages.clone(),
-        files: a.recognise.files.clone(),
-        units: a.recognise.units.clone(),
-        settings: a
-            .settings
-            .iter()
-            .map(|p| doorward_linux_files::applications::Setting {
-                name: p.name.clone(),
-                files: p.files.clone(),
-                pattern: p.pattern.clone(),
-            })
-            .collect(),
-    };
-    knowledge.applications.iter().map(marker).collect()
 }

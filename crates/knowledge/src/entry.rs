@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use doorward_applications::Setting;
 use doorward_model::Protocol;
 use serde::{Deserialize, Serialize};
 
@@ -385,7 +386,7 @@ pub struct ApplicationEntry {
     pub recognise: Recognise,
     /// Settings that say what it needs, and where.
     #[serde(default)]
-    pub settings: Vec<SettingProbe>,
+    pub settings: Vec<Setting>,
     /// What it needs.
     pub needs: Vec<Need>,
     /// What else to know.
@@ -412,20 +413,6 @@ pub struct Recognise {
     /// Running units; on Windows the key names of installed services. `*` matches any text.
     #[serde(default)]
     pub units: Vec<String>,
-}
-
-/// A setting read from an application's configuration. Never one that holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct SettingProbe {
-    /// Name by which needs refer to it: `database-host`. Of several with one name the last that has a value counts.
-    pub name: String,
-    /// Files to look in, absolute or relative to where the application was found; `*` matches within a name. The
-    /// first that has the setting counts.
-    pub files: Vec<String>,
-    /// Regular expression over the whole file, `^` and `$` at its lines (`(?m)`), letters ASCII; its first group is
-    /// the value.
-    pub pattern: String,
 }
 
 /// One need of an application.

@@ -17,8 +17,8 @@ mod windows;
 pub use check::Problem;
 pub use entry::{
     ApplicationEntry, BaseEntry, Bind, Classification, Condition, DoorFact, Family, HazardClass, Need,
-    Recognise, Restriction, RoleEntry, RoleKind, RoleRequirement, RoleSpare, ServiceEntry, SettingProbe,
-    Unless, Vulnerability,
+    Recognise, Restriction, RoleEntry, RoleKind, RoleRequirement, RoleSpare, ServiceEntry, Unless,
+    Vulnerability,
 };
 pub use load::{Knowledge, LoadError};
 pub use lookup::Index;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorward_knowledge::{ApplicationEntry, Knowledge, SettingProbe};
+use doorward_applications::Setting;
+use doorward_knowledge::{ApplicationEntry, Knowledge};
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
@@ -39,7 +40,7 @@ fn applications() -> Vec<ApplicationEntry> {
 }
 
 /// Compiled as the collector compiles it.
-fn compile(probe: &SettingProbe) -> Regex {
+fn compile(probe: &Setting) -> Regex {
     RegexBuilder::new(&probe.pattern)
         .unicode(false)
         .multi_line(true)

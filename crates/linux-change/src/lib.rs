@@ -17,4 +17,4 @@ mod program;
 mod units;
 
 pub use host::LinuxHost;
-pub use lock::{Lock, Owner, owner, state_directory};
+pub use lock::{Lock, Owner, is_root, owner, state_directory};

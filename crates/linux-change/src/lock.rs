@@ -21,6 +21,11 @@ const ONLY_ROOT: u32 = 0o700;
 const PERMISSIONS: u32 = 0o7777;
 const OTHERS_WRITE: u32 = 0o022;
 
+/// Whether this process may change the host.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Who changes the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {

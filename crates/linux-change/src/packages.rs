@@ -68,7 +68,7 @@ pub(crate) fn save(files: &Files, state: &Path, name: &str) -> Result<SavedPacka
         _ => archive::Source::Repacked,
     };
     let (archive, sha256) = archive::keep(state, &stanza, &from)?;
-    conffiles::keep_owners(files, &archive, stanza.field("Conffiles").unwrap_or_default())?;
+    conffiles::keep(files, &archive, stanza.field("Conffiles").unwrap_or_default())?;
     Ok(SavedPackage {
         name: name.to_owned(),
         version,
@@ -104,7 +104,8 @@ pub(crate) fn remove(names: &[&str]) -> Result<(), SystemError> {
     Ok(())
 }
 
-/// Installs saved packages. Configuration that is there stays as it is, and no service is started.
+/// Installs saved packages. Configuration that is there stays as it is, and no service is started. What follows the
+/// installation is done for those that are there already as well: a restore that died may not have come to it.
 pub(crate) fn restore(files: &Files, packages: &[SavedPackage]) -> Result<(), SystemError> {
     let names: Vec<_> = packages.iter().map(|p| p.name.as_str()).collect();
     let what = format!("bring back {}", names.join(", "));
@@ -128,20 +129,21 @@ pub(crate) fn restore(files: &Files, packages: &[SavedPackage]) -> Result<(), Sy
         install(files, &what, &missing)?;
     }
     for package in packages {
+        conffiles::give_owners(files, &package.archive)?;
+        placeholders::remove(files, &package.archive)?;
+        conffiles::remember(files, &package.name, &conffiles::sums(files, &package.archive)?)?;
         mark(package)?;
     }
     Ok(())
 }
 
 fn install(files: &Files, what: &str, missing: &[&SavedPackage]) -> Result<(), SystemError> {
-    let mut shipped = Vec::new();
+    let mut configuration = Vec::new();
     for package in missing {
-        let before = status(&package.name)?;
-        let known = before.map(|s| conffiles::known(s.field("Conffiles").unwrap_or_default()));
-        shipped.push((package, known.unwrap_or_default()));
+        configuration.extend(conffiles::sums(files, &package.archive)?.into_keys());
     }
-    let left_over = conffiles::Leftovers::before(shipped.iter().flat_map(|(_, known)| known.keys()));
-    let kept = conffiles::Kept::before(files, shipped.iter().flat_map(|(_, known)| known.keys()));
+    let left_over = conffiles::Leftovers::before(configuration.iter());
+    let kept = conffiles::Kept::before(files, configuration.iter());
     let policy = Policy::deny(files)?;
     let arguments: Vec<OsString> = ["--force-confold", "--install"]
         .map(OsString::from)
@@ -154,11 +156,6 @@ fn install(files: &Files, what: &str, missing: &[&SavedPackage]) -> Result<(), S
     left_over.remove(files)?;
     kept.give_back(files)?;
     for package in missing {
-        conffiles::give_owners(files, &package.archive)?;
-        placeholders::remove(files, &package.archive)?;
-    }
-    for (package, known) in shipped {
-        conffiles::remember(files, &package.name, &known)?;
         let now = version(&package.name)?;
         if now.as_ref() != Some(&package.version) {
             return Err(failed(what, format!("{} is not installed afterwards", package.name)));

@@ -1,11 +1,12 @@
 //! Installed applications, recognised by packages, files or running units, with the settings that say what they need.
 //!
-//! What to look for is told by the caller ([`Marker`]): the knowledge of applications is not here. Files are looked for
+//! What to look for is told by the caller ([`doorward_applications::Marker`]): the knowledge of applications is not here. Files are looked for
 //! where sites lie: in the document roots that web servers name and in those of distributions, two directories deep, and
 //! in the folders that packages make. Trees are not walked through.
 
 use std::collections::BTreeMap;
 
+use doorward_applications::Marker;
 use doorward_model::{Application, Facts, Packages, Service, State, Unseen};
 
 use crate::Tree;
@@ -13,40 +14,12 @@ use crate::web::glob;
 use settings::Reader;
 
 mod find;
-mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 /// Instances of one application; more are not told apart.
 const INSTANCE_LIMIT: usize = 200;
-
-/// How an application is recognised: any one match suffices.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Marker {
-    /// Its id.
-    pub id: String,
-    /// Names of packages; `*` matches any text.
-    pub packages: Vec<String>,
-    /// Files, absolute or relative to a document root (`../artisan` lies beside the root); `*` matches within a name.
-    pub files: Vec<String>,
-    /// Names of units that run; `*` matches any text.
-    pub units: Vec<String>,
-    /// Settings that are read.
-    pub settings: Vec<Setting>,
-}
-
-/// A setting that is read from an application's configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Setting {
-    /// Its name among [`Application::settings`].
-    pub name: String,
-    /// Files, absolute or relative to where the application was found; `*` matches within a name. The first that has
-    /// the setting counts.
-    pub files: Vec<String>,
-    /// Regular expression, whose `^` and `$` match at lines and whose letters are ASCII; its first group is the value.
-    pub pattern: String,
-}
 
 /// One place where an application was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use doorward_applications::Marker;
 use doorward_model::{Manager, Packages, PacketFilter, Service, Snapshot, Source, Subject, Unseen};
 
-use crate::applications::{self, Marker};
+use crate::applications;
 use crate::{Tree, containers, host, packages, services, web};
 
 /// Everything that the files of a mounted tree tell. Nothing of it is executed.

@@ -6,7 +6,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use doorward_linux_files::applications::{self, Marker};
+use doorward_applications::Marker;
+use doorward_linux_files::applications;
 use doorward_linux_files::{Tree, containers, host, services, snapshot, web};
 use doorward_model::{Host, Init, Listener, LocalSocket, Service, Snapshot, Source, Subject, Unseen};
 

@@ -140,6 +140,19 @@ pub enum Start {
 }
 
 impl Start {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::Static => "static",
+            Self::Masked => "masked",
+            Self::Generated => "generated",
+            Self::Manual => "manual",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Whether it can come up without anybody's hand at the next boot.
     pub fn at_boot(self) -> bool {
         matches!(self, Self::Enabled | Self::Generated)

@@ -126,7 +126,7 @@ impl Recorded {
         hash.section("packages", self.packages.iter().flat_map(|(n, p)| [n, &p.version, &p.takes]));
         hash.section("services", self.services.keys());
         for s in self.services.values() {
-            hash.section(word(s.start), [&s.definition]);
+            hash.section(s.start.as_str(), [&s.definition]);
             hash.section("package", &s.package);
         }
         hash.hex()
@@ -166,18 +166,6 @@ fn line(listener: &Listener) -> Option<String> {
     let on = listener.interface.as_ref().map(|i| format!(" on {i}")).unwrap_or_default();
     let service = listener.service.as_deref().unwrap_or("of an owner not seen");
     Some(format!("{} {address}{port}{on}{namespace} {service}", listener.protocol.as_str()))
-}
-
-pub(crate) fn word(start: Start) -> &'static str {
-    match start {
-        Start::Enabled => "enabled",
-        Start::Disabled => "disabled",
-        Start::Static => "static",
-        Start::Masked => "masked",
-        Start::Generated => "generated",
-        Start::Manual => "manual",
-        Start::Unknown => "not known",
-    }
 }
 
 /// The first half of a SHA-256: enough to see a change.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_model::Snapshot;
 
-use crate::fingerprint::word;
 use crate::{Plan, PlanHost, Recorded};
 
 /// Why a plan does not fit a host.
@@ -61,7 +60,7 @@ pub fn difference(recorded: &Recorded, snapshot: &Snapshot) -> Vec<String> {
     });
     maps(&mut words, "service", &recorded.services, &now.services, |words, name, was, is| {
         if was.start != is.start {
-            words.push(format!("service {name} is now {}, was {}", word(is.start), word(was.start)));
+            words.push(format!("service {name} is now {}, was {}", is.start.as_str(), was.start.as_str()));
         }
         if was.package != is.package {
             let of = |p: &Option<String>| p.clone().unwrap_or_else(|| "none".to_owned());

@@ -1,6 +1,6 @@
 //! What is shown of an audit, and in what order: the one source of the text and Markdown forms.
 
-use doorward_model::{Audit, AuditService, Door, EvidenceKind, Finding, Start, State, Unseen, Verdict};
+use doorward_model::{Audit, AuditService, Door, EvidenceKind, Finding, State, Unseen, Verdict};
 
 use crate::escape;
 use doors::{door_section, merged};
@@ -235,7 +235,7 @@ pub(crate) fn state_word(state: State) -> &'static str {
 
 /// How a service starts, in its manager's own words.
 pub(crate) fn start_of(service: &AuditService) -> String {
-    let Some(windows) = &service.windows else { return start_word(service.start).to_owned() };
+    let Some(windows) = &service.windows else { return service.start.as_str().to_owned() };
     let word = match windows.start {
         0 => "boot",
         1 => "system",
@@ -245,19 +245,6 @@ pub(crate) fn start_of(service: &AuditService) -> String {
         other => return format!("unknown ({other})"),
     };
     if windows.triggers > 0 { format!("{word}, by event") } else { word.to_owned() }
-}
-
-/// A start type in one word.
-fn start_word(start: Start) -> &'static str {
-    match start {
-        Start::Enabled => "enabled",
-        Start::Disabled => "disabled",
-        Start::Static => "static",
-        Start::Masked => "masked",
-        Start::Generated => "generated",
-        Start::Manual => "manual",
-        Start::Unknown => "unknown",
-    }
 }
 
 /// A size in the largest unit that keeps it above one: `12.3 MB`, of 1,000,000 bytes.

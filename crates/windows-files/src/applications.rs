@@ -1,11 +1,12 @@
 //! Applications in what IIS serves, recognised by files, with the settings that say what they need.
 //!
-//! What to look for is told by the caller ([`Marker`]): the knowledge of applications is not here. It is looked for in
+//! What to look for is told by the caller ([`doorward_applications::Marker`]): the knowledge of applications is not here. It is looked for in
 //! the directories behind web sites and their virtual ones, two directories deep, on the drive that Windows is on.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use doorward_applications::Marker;
 use doorward_model::{AccessSetting, Application, Facts, Iis, Subject, Unseen};
 
 use crate::Disk;
@@ -15,34 +16,10 @@ use settings::Reader;
 
 mod drive;
 mod find;
-mod secret;
 mod settings;
 
 /// Instances of one application; more are not told.
 const INSTANCE_LIMIT: usize = 200;
-
-/// How an application is recognised: any one file suffices.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Marker {
-    /// Its id.
-    pub id: String,
-    /// Files, or directories, relative to what a site serves (`web.config`), or absolute, where variables may stand
-    /// (`%ProgramFiles%\App`). Case means nothing, and no sign stands for others.
-    pub files: Vec<String>,
-    /// Settings that are read.
-    pub settings: Vec<Setting>,
-}
-
-/// A setting that is read from an application's configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Setting {
-    /// Its name among [`Application::settings`]. Of several with one name the last that has a value counts.
-    pub name: String,
-    /// Files, absolute or relative to where the application was found. The first that has the setting counts.
-    pub files: Vec<String>,
-    /// Regular expression, whose `^` and `$` match at lines and whose letters are ASCII; its first group is the value.
-    pub pattern: String,
-}
 
 /// What IIS serves, as far as its configuration tells.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-pub mod applications;
+mod applications;
 mod disk;
 pub mod firewall;
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use doorward_applications::Marker;
 use doorward_hive::State;
 use doorward_model::{
     AccessSetting, Host, PacketFilter, Snapshot, Source, Subject, Unseen, WindowsFacts, WindowsHive,
 };
 
-use crate::applications::{self, Marker, Places};
+use crate::applications::{self, Places};
 use crate::registry::{Registry, Sink};
 use crate::{Disk, HiveKind, firewall, host, iis, listeners, products, services, settings, shares, version};
 

@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Made, of, software, system};
+use doorward_applications::{Marker, Setting};
 use doorward_model::{Snapshot, Subject};
-use doorward_windows_files::applications::{Marker, Setting};
 use doorward_windows_files::{Disk, collect_with};
 
 const INETINFO: &str = r"%SystemRoot%\system32\inetsrv\inetinfo.exe";
@@ -24,12 +24,13 @@ fn aspnet() -> Marker {
             setting("smtp-host", r#"(?is)<smtp\b.*?<network\b[^>]*\bhost\s*=\s*"([^"]+)""#),
             setting("connection", r#"connectionString="([^"]*)""#),
         ],
+        ..Marker::default()
     }
 }
 
 fn agent() -> Marker {
     let files = vec![r"%ProgramFiles%\Agent".into(), r"%ProgramFiles(x86)%\Agent".into()];
-    Marker { id: "agent".into(), files, settings: vec![] }
+    Marker { id: "agent".into(), files, ..Marker::default() }
 }
 
 fn config(mode: &str) -> String {

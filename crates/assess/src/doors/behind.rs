@@ -3,7 +3,7 @@
 //! They are Windows' own. Who reaches the port that they share reaches them, so each is as exposed as that port; an RPC
 //! interface has a port of its own as well, which the firewall may close to it alone.
 
-use doorward_model::{Basis, Door, Exposure, Namespace, Protocol, Source, Verdict, WindowsFacts};
+use doorward_model::{Basis, Door, Exposure, Namespace, Protocol, Verdict, WindowsFacts};
 
 use crate::Facts;
 use crate::exposure::Reach;
@@ -25,8 +25,8 @@ pub(super) fn is_behind(protocol: Protocol) -> bool {
 /// All doors behind the ports that are open.
 pub(super) fn others_ports(facts: &Facts<'_, '_, '_>, reach: &Reach<'_>, open: &[Door]) -> Vec<Door> {
     let Some(windows) = &facts.snapshot.windows else { return Vec::new() };
-    let smb = Port::of(facts, open, &[SERVER]);
-    let rpc = Port::of(facts, open, &ENDPOINT_MAPPERS);
+    let smb = Port::of(open, &[SERVER]);
+    let rpc = Port::of(open, &ENDPOINT_MAPPERS);
     let mut doors = Vec::new();
     if let Some(smb) = &smb {
         doors.extend(shares(facts, windows, smb));
@@ -62,9 +62,10 @@ fn shares(facts: &Facts<'_, '_, '_>, windows: &WindowsFacts, smb: &Port) -> Vec<
         Some(setting) if setting.value == "0" => &[],
         _ => &ADMINISTRATIVE,
     };
-    let administrative = made
-        .iter()
-        .map(|(name, what)| ((*name).to_owned(), format!("hidden administrative share: {what} ({switch})")));
+    let administrative = made.iter().map(|(name, what)| {
+        let why = format!("hidden administrative share: {what} ({switch})");
+        ((*name).to_owned(), why, Basis::Default)
+    });
     let by_hand = windows.shares.iter().map(|share| {
         let path = share.path.as_deref().unwrap_or(&share.kind);
         let access = if share.access.is_empty() {
@@ -72,15 +73,14 @@ fn shares(facts: &Facts<'_, '_, '_>, windows: &WindowsFacts, smb: &Port) -> Vec<
         } else {
             share.access.join("; ")
         };
-        (share.name.clone(), format!("shares {path}: {access}"))
+        (share.name.clone(), format!("shares {path}: {access}"), Basis::Configured)
     });
     let of_server = facts.graph.node(SERVER).map_or(SERVER, |node| &facts.snapshot.services[node].name);
     administrative
         .chain(by_hand)
-        .map(|(name, why)| {
-            let mut door = smb.door(Protocol::Share, Some(name), of_server);
-            door.reasons.push(why);
-            door
+        .map(|(name, why, basis)| {
+            let door = smb.door(Protocol::Share, Some(name), of_server);
+            Door { reasons: vec![why], basis, ..door }
         })
         .collect()
 }
@@ -91,11 +91,10 @@ struct Port {
     exposure: Exposure,
     limited_to: Vec<String>,
     decided_by: Option<String>,
-    observed: bool,
 }
 
 impl Port {
-    fn of(facts: &Facts<'_, '_, '_>, open: &[Door], holders: &[&str]) -> Option<Self> {
+    fn of(open: &[Door], holders: &[&str]) -> Option<Self> {
         let is_holder = |door: &&Door| {
             let name = door.service.as_deref().unwrap_or_default();
             door.protocol == Protocol::Tcp && holders.iter().any(|h| h.eq_ignore_ascii_case(name))
@@ -106,7 +105,6 @@ impl Port {
             exposure: widest.exposure,
             limited_to: widest.limited_to.clone(),
             decided_by: widest.decided_by.clone(),
-            observed: matches!(facts.snapshot.source, Source::Live { .. }),
         })
     }
 
@@ -127,7 +125,7 @@ impl Port {
             package: None,
             verdict: Verdict::Unknown,
             reasons: Vec::new(),
-            basis: if self.observed { Basis::Observed } else { Basis::Default },
+            basis: Basis::Default,
         }
     }
 }

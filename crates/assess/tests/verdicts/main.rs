@@ -171,6 +171,17 @@ fn a_door_without_a_visible_owner_is_unknown_never_fine() {
 }
 
 #[test]
+fn a_base_service_that_comes_up_again_is_needed_while_it_does_not_run() {
+    let stopped = |start| {
+        let clock = Made::host().runs("systemd-timesyncd.service", "/usr/lib/systemd/systemd-timesyncd");
+        let clock = clock.with(|s| (s.services[0].state, s.services[0].start) = (State::Stopped, start));
+        clock.audit().service("systemd-timesyncd.service").verdict
+    };
+    assert_eq!(stopped(Start::Enabled), Verdict::Required);
+    assert_eq!(stopped(Start::Disabled), Verdict::Unneeded);
+}
+
+#[test]
 fn a_way_in_that_sleeps_behind_its_socket_is_one() {
     let audit = Made::host()
         .runs("ssh.socket", "")

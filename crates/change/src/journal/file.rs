@@ -34,19 +34,8 @@ impl FileStore {
 
     /// The file, with all that is in it.
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<u8>), JournalError> {
-        let directory = directory(path)?;
-        let file = open_in(&directory, path, OFlags::RDWR | OFlags::APPEND | OFlags::NONBLOCK)?;
-        let metadata = file.metadata().map_err(|source| failed(path, source))?;
-        if !metadata.is_file() {
-            return Err(JournalError::Unsafe { path: path.to_owned(), why: "it is no regular file" });
-        }
-        let mut bytes = Vec::new();
-        let read = (&file).take(LONGEST_FILE + 1).read_to_end(&mut bytes);
-        let length = read.map_err(|source| failed(path, source))? as u64;
-        if length > LONGEST_FILE {
-            return Err(JournalError::Unsafe { path: path.to_owned(), why: "it is too long for a journal" });
-        }
-        private(path, &metadata)?;
+        let (file, bytes) = contents(path, OFlags::RDWR | OFlags::APPEND)?;
+        let length = bytes.len() as u64;
         Ok((Self { path: path.to_owned(), file, length, spoilt: false }, bytes))
     }
 
@@ -77,6 +66,26 @@ impl Store for FileStore {
         self.length += bytes.len() as u64;
         Ok(())
     }
+}
+
+/// All that is in a journal's file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, JournalError> {
+    contents(path, OFlags::RDONLY).map(|(_, bytes)| bytes)
+}
+
+fn contents(path: &Path, flags: OFlags) -> Result<(File, Vec<u8>), JournalError> {
+    let file = open_in(&directory(path)?, path, flags | OFlags::NONBLOCK)?;
+    let metadata = file.metadata().map_err(|source| failed(path, source))?;
+    if !metadata.is_file() {
+        return Err(JournalError::Unsafe { path: path.to_owned(), why: "it is no regular file" });
+    }
+    let mut bytes = Vec::new();
+    let read = (&file).take(LONGEST_FILE + 1).read_to_end(&mut bytes);
+    if read.map_err(|source| failed(path, source))? as u64 > LONGEST_FILE {
+        return Err(JournalError::Unsafe { path: path.to_owned(), why: "it is too long for a journal" });
+    }
+    private(path, &metadata)?;
+    Ok((file, bytes))
 }
 
 /// The directory that holds it, which must be its owner's alone.

@@ -1,3 +1,4 @@
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
@@ -63,6 +64,26 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
         all.insert(0, Record::Header(header()));
         all
     })
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it writes what a dying program would")]
+fn who_only_looks_cuts_nothing_off() {
+    let directory = private_directory();
+    let path = directory.path().join("1.journal");
+    let mut writer = Journal::create(&path, header()).unwrap();
+    writer.append(put(0, b"a".to_vec())).unwrap();
+    // Somebody is in the midst of writing a record.
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"half a rec").unwrap();
+    let torn = std::fs::read(&path).unwrap();
+    let mut looked = Journal::look(&path).unwrap();
+    assert_eq!((looked.records(), looked.was_torn()), (writer.records(), true));
+    assert_eq!(std::fs::read(&path).unwrap(), torn);
+    assert!(matches!(looked.confirm(1), Err(JournalError::Append(_))));
+    assert_eq!(std::fs::read(&path).unwrap(), torn);
+    Journal::open(&path, IfDamaged::Refuse).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), whole, "who takes it up does");
 }
 
 proptest! {

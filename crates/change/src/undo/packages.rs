@@ -30,11 +30,13 @@ pub(super) fn restore(
     if missing.is_empty() && !begun && !unfinished {
         return false;
     }
-    if !missing.is_empty() {
+    // A restore that died may have left undone what follows the installation: it is asked for as a whole once more.
+    let wanted = if begun { there(system, announced.saved) } else { missing };
+    if !wanted.is_empty() {
         if !begun {
             result.journal(journal.append_surely(&Record::Restoring { number }));
         }
-        for package in restore_all(system, &missing, result) {
+        for package in restore_all(system, &wanted, result) {
             result.restored.push(format!("{} {}", package.name, package.version));
         }
     }
@@ -64,6 +66,15 @@ fn missing(system: &dyn System, saved: &[SavedPackage], result: &mut Undone) -> 
         }
     }
     missing
+}
+
+/// Those that are not there in another version, which is somebody's doing.
+fn there(system: &dyn System, saved: &[SavedPackage]) -> Vec<SavedPackage> {
+    let is_ours = |p: &&SavedPackage| match system.package(&p.name) {
+        Ok(version) => version.is_none_or(|version| version == p.version),
+        Err(_) => false, // told by whoever asked first
+    };
+    saved.iter().filter(is_ours).cloned().collect()
 }
 
 /// Restores, and returns those that are there afterwards, whatever the package manager said.

@@ -3,11 +3,12 @@
 //! `DOORWARD_CASES` says how many cases are tried, `DOORWARD_SEED` which one alone.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use doorward_change::fake::{FakeHost, FakeState, FakeStore, Faults, Random};
 use doorward_change::journal::{JournalError, Record, State};
-use doorward_change::system::Activity;
+use doorward_change::system::{Activity, Node};
 use doorward_change::{Change, Scope, Undone, apply, prepare, undo};
 use doorward_plan::Action;
 
@@ -45,7 +46,7 @@ fn undone_is_as_before_whatever_happens() {
     let mut seen = Seen::default();
     for seed in from..to {
         let tried = catch_unwind(AssertUnwindSafe(|| one(seed, &mut seen)));
-        assert!(tried.is_ok(), "DOORWARD_SEED={seed} fails; seen so far: {seen:?}");
+        assert!(tried.is_ok(), "{}DOORWARD_SEED={seed} fails; seen so far: {seen:?}", shown(seed));
     }
     println!("{seen:?}");
     if to - from >= 1_000 {
@@ -207,17 +208,19 @@ fn check(host: &mut FakeHost, store: &FakeStore, prior: &FakeState, cut: Cut, re
     assert_eq!(unique.len(), result.restored.len(), "each is restored once");
 }
 
-#[test]
-#[ignore = "for looking at one case"]
-fn show() {
-    let seed = std::env::var("DOORWARD_SEED").unwrap().parse().unwrap();
+/// The host and the plan of a case, to be looked at.
+fn shown(seed: u64) -> String {
     let (host, plan) = random::case(&mut Random::new(seed));
+    let mut text = String::new();
     for (path, node) in &host.state().nodes {
-        if let doorward_change::system::Node::File { content, .. } = node {
-            println!("--- {}\n{}", path.display(), String::from_utf8_lossy(content));
-        } else {
-            println!("--- {} {node:?}", path.display());
-        }
+        let _ = match node {
+            Node::File { content, .. } => {
+                writeln!(text, "--- {}\n{}", path.display(), String::from_utf8_lossy(content))
+            }
+            other => writeln!(text, "--- {} {other:?}", path.display()),
+        };
     }
-    println!("{:?}\n{:?}", host.state().active, plan.steps.iter().map(|s| &s.action).collect::<Vec<_>>());
+    let actions: Vec<&Action> = plan.steps.iter().map(|s| &s.action).collect();
+    let _ = writeln!(text, "{:?}\n{actions:?}", host.state().active);
+    text
 }

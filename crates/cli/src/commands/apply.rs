@@ -8,18 +8,19 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use doorward_change::journal::{Header, JOURNAL_VERSION};
 use doorward_change::system::System as _;
-use doorward_change::{ApplyError, Change, Journal, Observer, PreparedStep, Scope};
+use doorward_change::{ApplyError, Journal, PreparedStep, Scope};
 use doorward_linux_change::{LinuxHost, Lock, deadman, state_directory};
-use doorward_model::{Snapshot, Source};
 use doorward_plan::{Plan, StepId};
 use doorward_report::escape;
 
-use super::undo::{self, Told};
+use super::undo;
 use crate::args::ApplyArgs;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::judge;
+use crate::progress::Steps;
+use crate::source::One;
 use crate::state::{self, Journals};
-use crate::{judge, source};
 
 /// While changes are made, the dead-man switch waits this long for each step beyond the time to confirm.
 const STEP_LIMIT: Duration = Duration::from_mins(3);
@@ -27,21 +28,23 @@ const STEP_LIMIT: Duration = Duration::from_mins(3);
 pub(crate) fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     let config = Config::load(&args.judge)?;
     let plan = super::plan::read(&args.plan)?;
-    let snapshot = fresh(args, &config, &plan)?;
-    if !args.dry_run && !matches!(snapshot.source, Source::Live { privileged: true }) {
-        bail!("only root may change this host: sudo doorward apply {}", args.plan.display());
-    }
-    let dir = &args.state.state;
     if args.dry_run {
-        let steps = prepared(&plan, &LinuxHost::looking()?)?;
-        return show(&steps);
+        allowed(args, &config, &plan)?;
+        return show(&prepared(&plan, &LinuxHost::looking()?)?);
     }
+    undo::must_be_root(&format!("doorward apply {}", args.plan.display()))?;
+    let dir = &args.state.state;
     state_directory(dir)?;
+    // From here on nobody else changes the host, so that what is checked is what is changed.
     let _lock = Lock::take(dir, &format!("doorward apply {}", args.plan.display()))?;
     let journals = Journals::of(dir);
-    if let Some(id) = journals.waiting()? {
+    if let Some(kept) = journals.waiting()? {
+        let id = kept.id;
+        kept.journal
+            .with_context(|| format!("changes {id} have to be seen to first (doorward undo {id})"))?;
         bail!("changes {id} wait: confirm them (doorward confirm) or take them back (doorward undo) first");
     }
+    allowed(args, &config, &plan)?;
     let mut host = LinuxHost::new(dir)?;
     let steps = prepared(&plan, &host)?;
     if steps.is_empty() {
@@ -54,30 +57,37 @@ pub(crate) fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     }
     let id = journals.next()?;
     let within = args.confirm_within;
-    arm(dir, id, within + STEP_LIMIT * u32::try_from(steps.len()).unwrap_or(u32::MAX))?;
-    let mut journal = Journal::create(&journals.path(id), header(&plan, &host)?)?;
-    match doorward_change::apply(&mut host, &mut journal, &steps, &mut Told) {
-        Ok(_) => {}
-        Err(why) => return taken_back(dir, id, &mut host, &mut journal, &why),
+    let longest = within + STEP_LIMIT * u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    let mut journal = begun(&journals, id, longest, header(&plan, &host)?, dir).inspect_err(|_| {
+        // Nothing was changed, so there is nothing to put back.
+        if let Err(why) = undo::disarm(dir, id) {
+            eprintln!("doorward: {}", escape(&format!("{why:#}")));
+        }
+    })?;
+    if let Err(why) = doorward_change::apply(&mut host, &mut journal, &steps, &mut Steps) {
+        return taken_back(dir, id, &mut host, &mut journal, &why);
     }
-    deadman::extend(dir, &id.to_string(), &program()?, within)?;
+    deadman::extend(dir, &id.to_string(), &program()?, within).with_context(|| {
+        format!(
+            "changes {id} are made; the switch that was set before them puts them back: confirm them soon"
+        )
+    })?;
     eprintln!(
         "doorward: changes {id} are made. Confirm them within {} s, or everything is put back:\n  doorward confirm {id}",
         within.as_secs()
     );
-    after(args, &config)?;
+    after(&config, &plan)?;
     Ok(Exit::Done)
 }
 
-/// The facts of the host as it is now, and that the plan may be applied to them.
-fn fresh(args: &ApplyArgs, config: &Config, plan: &Plan) -> anyhow::Result<Snapshot> {
-    let (knowledge, snapshot) = source::read(&source::this_host(), config)?;
+/// Whether the plan may be applied to the host as it is now.
+fn allowed(args: &ApplyArgs, config: &Config, plan: &Plan) -> anyhow::Result<()> {
+    let (knowledge, snapshot) = One::ThisHost(None).read(config)?;
     doorward_plan::check_fresh(plan, &snapshot).with_context(|| args.plan.display().to_string())?;
     let index = judge::index(&knowledge, &snapshot, config)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
     let overrides: Vec<StepId> = args.r#override.iter().map(|id| StepId::from(id.as_str())).collect();
-    super::plan::refuse_wrong(plan, &snapshot, &assessment, &overrides)?;
-    Ok(snapshot)
+    super::plan::refuse_wrong(plan, &snapshot, &assessment, &overrides)
 }
 
 fn prepared(plan: &Plan, host: &LinuxHost) -> anyhow::Result<Vec<PreparedStep>> {
@@ -130,19 +140,26 @@ fn header(plan: &Plan, host: &LinuxHost) -> anyhow::Result<Header> {
     })
 }
 
-/// Before the first change: what puts everything back without this process, after a time, and at the next boot.
-fn arm(dir: &Path, id: u64, after: Duration) -> anyhow::Result<()> {
+/// Before the first change: what puts everything back without this process, after a time and at the next boot, and
+/// where it is written down what to put back.
+fn begun(
+    journals: &Journals,
+    id: u64,
+    longest: Duration,
+    header: Header,
+    dir: &Path,
+) -> anyhow::Result<Journal> {
     let program = program()?;
     deadman::install_boot_unit(dir, &program).context("the unit that restores at boot")?;
-    deadman::arm(dir, &id.to_string(), &program, after).context("the dead-man switch")?;
-    Ok(())
+    deadman::arm(dir, &id.to_string(), &program, longest).context("the dead-man switch")?;
+    Ok(Journal::create(&journals.path(id), header)?)
 }
 
 fn program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("the path of this program")
 }
 
-/// A step went wrong: everything is put back, and the exit code says so.
+/// A step went wrong: everything is put back, and the exit code says whether it was.
 fn taken_back(
     dir: &Path,
     id: u64,
@@ -150,19 +167,18 @@ fn taken_back(
     journal: &mut Journal,
     why: &ApplyError,
 ) -> anyhow::Result<Exit> {
-    eprintln!("doorward: {}\ndoorward: everything is put back", escape(&why.to_string()));
-    let undone = doorward_change::undo(host, journal, Scope::All, &mut Told)?;
+    eprintln!("doorward: {}\ndoorward: putting everything back", escape(&why.to_string()));
+    let undone = doorward_change::undo(host, journal, Scope::All, &mut Steps)?;
     let exit = undo::finish(dir, id, &undone)?;
     Ok(if exit == Exit::Done { Exit::TakenBack } else { exit })
 }
 
 /// Closing may open: what another plan would do now.
-fn after(args: &ApplyArgs, config: &Config) -> anyhow::Result<()> {
-    let (knowledge, snapshot) = source::read(&source::this_host(), config)?;
+fn after(config: &Config, plan: &Plan) -> anyhow::Result<()> {
+    let (knowledge, snapshot) = One::ThisHost(None).read(config)?;
     let index = judge::index(&knowledge, &snapshot, config)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
-    let old = super::plan::read(&args.plan)?;
-    let options = doorward_plan::Options { prefer: old.prefer };
+    let options = doorward_plan::Options { prefer: plan.prefer };
     let plan = doorward_plan::plan(&assessment, &snapshot, &index, options)?;
     let new: Vec<String> = plan.changes().map(|step| escape(&step.id.to_string()).into_owned()).collect();
     match new.as_slice() {
@@ -170,14 +186,4 @@ fn after(args: &ApplyArgs, config: &Config) -> anyhow::Result<()> {
         some => eprintln!("doorward: another plan finds {} more to do: {}", some.len(), some.join(", ")),
     }
     Ok(())
-}
-
-impl Observer for Told {
-    fn step(&mut self, at: usize, of: usize, step: &PreparedStep) {
-        eprintln!("{}/{of}  {}", at + 1, escape(&step.id.to_string()));
-    }
-
-    fn undoing(&mut self, step: &StepId, change: &Change) {
-        eprintln!("back  {}: {}", escape(&step.to_string()), escape(&change.to_string()));
-    }
 }

@@ -5,16 +5,18 @@ use doorward_model::Audit;
 use crate::args::{AuditArgs, Format};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::{judge, output, source};
+use crate::source::Source;
+use crate::{judge, output};
 
 mod many;
 
 pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<Exit> {
     let config = Config::load(&args.judge)?;
-    if let Some(machines) = source::several(&args.source)? {
-        return many::run(args, &config, &machines);
-    }
-    let (knowledge, snapshot) = source::read(&args.source, &config)?;
+    let one = match Source::of(&args.source)? {
+        Source::One(one) => one,
+        Source::Many(machines) => return many::run(args, &config, &machines),
+    };
+    let (knowledge, snapshot) = one.read(&config)?;
     let index = judge::index(&knowledge, &snapshot, &config)?;
     if let Some(path) = &args.snapshot_out {
         output::write_file(path, &serde_json::to_string_pretty(&snapshot)?)?;

@@ -6,14 +6,12 @@ use doorward_assess::explain;
 use crate::args::{CardFormat, ExplainArgs};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::{judge, output, source};
+use crate::source::Source;
+use crate::{judge, output};
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let config = Config::load(&args.judge)?;
-    if let Some(machines) = source::several(&args.source)? {
-        bail!("a card is of one machine, and --hive names {}: give the files of one", machines.len());
-    }
-    let (knowledge, snapshot) = source::read(&args.source, &config)?;
+    let (knowledge, snapshot) = Source::one(&args.source, "a card")?.read(&config)?;
     let index = judge::index(&knowledge, &snapshot, &config)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
     let cards = explain::cards(&assessment, &snapshot, &index, &config.options(), &args.what);

@@ -10,17 +10,15 @@ use doorward_plan::{Direction, Form, Options, Plan, Prefer, StepId};
 use crate::args::{EmitForm, PlanArgs, PreferWord};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::{judge, output, source};
+use crate::source::{self, Source};
+use crate::{judge, output};
 
 /// A plan's file may not be larger; one byte more is read to see that.
 const LIMIT: u64 = doorward_plan::LONGEST as u64;
 
 pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let config = Config::load(&args.judge)?;
-    if let Some(machines) = source::several(&args.source)? {
-        bail!("a plan is of one machine, and --hive names {}: give the files of one", machines.len());
-    }
-    let (knowledge, snapshot) = source::read(&args.source, &config)?;
+    let (knowledge, snapshot) = Source::one(&args.source, "a plan")?.read(&config)?;
     let index = judge::index(&knowledge, &snapshot, &config)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
     let overrides: Vec<StepId> = args.r#override.iter().map(|id| StepId::from(id.as_str())).collect();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use doorward_change::journal::{Record, State};
+use doorward_change::journal::{IfDamaged, Record, State};
 use doorward_change::system::SystemError;
 use doorward_change::{Scope, Undone};
 use doorward_linux_change::{LinuxHost, Lock, deadman, state_directory};
@@ -14,28 +14,33 @@ use doorward_report::escape;
 use crate::args::{ConfirmArgs, LogArgs, StateArgs, UndoArgs};
 use crate::exit::Exit;
 use crate::output;
-use crate::state::{self, Journals, state_word};
+use crate::progress::Steps;
+use crate::state::{self, Journals, Kept, state_word};
 
 /// How long the dead-man switch waits for the lock.
 const PATIENCE: Duration = Duration::from_mins(30);
 
-/// Shows on standard error what goes on.
-pub(crate) struct Told;
+pub(super) fn must_be_root(command: &str) -> anyhow::Result<()> {
+    if !doorward_linux_change::is_root() {
+        anyhow::bail!("only root may change this host: sudo {command}");
+    }
+    Ok(())
+}
 
 pub(crate) fn confirm(args: &ConfirmArgs) -> anyhow::Result<Exit> {
+    must_be_root("doorward confirm")?;
     let dir = &args.state.state;
     state_directory(dir)?;
     let _lock = Lock::take(dir, "doorward confirm")?;
-    let (id, mut journal) = Journals::of(dir).meant(args.id)?;
+    let journals = Journals::of(dir);
+    let id = journals.meant(args.id)?;
+    let mut journal = journals.open(id, IfDamaged::Refuse)?;
     match journal.state() {
-        State::Open => {}
+        State::Open => journal.confirm(state::now())?,
         State::Confirmed => eprintln!("doorward: changes {id} are confirmed already"),
         State::Undoing | State::Undone => {
-            anyhow::bail!("changes {id} cannot be confirmed: {}", state_word(journal.state()));
+            anyhow::bail!("changes {id} cannot be confirmed any more: {}", state_word(journal.state()));
         }
-    }
-    if journal.state() == State::Open {
-        journal.confirm(state::now())?;
     }
     // Only now: until the journal says so, everything is put back whatever happens here.
     disarm(dir, id)?;
@@ -44,6 +49,7 @@ pub(crate) fn confirm(args: &ConfirmArgs) -> anyhow::Result<Exit> {
 }
 
 pub(crate) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
+    must_be_root("doorward undo")?;
     let dir = &args.state.state;
     state_directory(dir)?;
     let _lock = if args.unless_confirmed { patient(dir)? } else { Lock::take(dir, "doorward undo")? };
@@ -51,14 +57,22 @@ pub(crate) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
     if args.boot {
         return at_boot(dir, &journals);
     }
-    let (id, mut journal) = journals.meant(args.id)?;
+    let id = journals.meant(args.id)?;
+    let if_damaged = if args.use_good { IfDamaged::UseGood } else { IfDamaged::Refuse };
+    let mut journal = journals.open(id, if_damaged)?;
     if args.unless_confirmed && journal.state() == State::Confirmed {
         return Ok(Exit::Done);
     }
     let mut host = LinuxHost::new(dir)?;
     let step = args.step.as_deref().map(StepId::from);
     let scope = step.as_ref().map_or(Scope::All, Scope::Step);
-    let undone = doorward_change::undo(&mut host, &mut journal, scope, &mut Told)?;
+    let undone = doorward_change::undo(&mut host, &mut journal, scope, &mut Steps)?;
+    if args.use_good {
+        eprintln!(
+            "doorward: what comes after the damage is not known. When all is well, move {} away",
+            escape(&journals.path(id).display().to_string())
+        );
+    }
     if step.is_some() {
         return Ok(tell(id, &undone));
     }
@@ -78,17 +92,20 @@ fn patient(dir: &Path) -> anyhow::Result<Lock> {
     }
 }
 
-/// After a reboot or a power cut: what nobody confirmed is put back before services start.
+/// After a reboot or a power cut: what nobody confirmed is put back before services start. What cannot be is told, and
+/// keeps nothing else back.
 fn at_boot(dir: &Path, journals: &Journals) -> anyhow::Result<Exit> {
     let mut worst = Exit::Done;
-    for kept in journals.all()? {
-        let Ok(mut journal) = kept.journal else { continue };
-        if !matches!(journal.state(), State::Open | State::Undoing) {
-            continue;
-        }
-        let mut host = LinuxHost::booting(dir)?;
-        let undone = doorward_change::undo(&mut host, &mut journal, Scope::All, &mut Told)?;
-        worst = worst.worse(finish(dir, kept.id, &undone)?);
+    for kept in journals.all()?.iter().filter(|kept| kept.waits()) {
+        let undone = journals.open(kept.id, IfDamaged::Refuse).and_then(|mut journal| {
+            let mut host = LinuxHost::booting(dir)?;
+            let undone = doorward_change::undo(&mut host, &mut journal, Scope::All, &mut Steps)?;
+            finish(dir, kept.id, &undone)
+        });
+        worst = worst.worse(undone.unwrap_or_else(|why| {
+            eprintln!("doorward: {}", escape(&format!("{why:#}")));
+            Exit::NotRestored
+        }));
     }
     Ok(worst)
 }
@@ -101,7 +118,8 @@ pub(super) fn finish(dir: &Path, id: u64, undone: &Undone) -> anyhow::Result<Exi
     Ok(tell(id, undone))
 }
 
-fn disarm(dir: &Path, id: u64) -> anyhow::Result<()> {
+/// Takes the dead-man switch away, and the unit of the next boot where nothing else needs it.
+pub(super) fn disarm(dir: &Path, id: u64) -> anyhow::Result<()> {
     deadman::disarm(dir, &id.to_string())?;
     if Journals::of(dir).waiting()?.is_none() {
         deadman::remove_boot_unit()?;
@@ -130,8 +148,7 @@ pub(crate) fn log(args: &LogArgs) -> anyhow::Result<Exit> {
     let journals = Journals::of(&args.state.state);
     let mut text = String::new();
     if let Some(id) = args.id {
-        let (_, journal) = journals.meant(Some(id))?;
-        for record in journal.records() {
+        for record in journals.look(id)?.records() {
             let _ = writeln!(text, "{}", escape(&line(record)));
         }
     } else {
@@ -176,18 +193,24 @@ fn line(record: &Record) -> String {
 
 pub(crate) fn status(args: &StateArgs) -> anyhow::Result<Exit> {
     let dir = &args.state;
-    let journals = Journals::of(dir);
-    let text = match journals.waiting()? {
-        Some(id) => {
-            format!(
-                "changes {id} wait: doorward confirm {id} keeps them, doorward undo {id} takes them back\n"
-            )
+    let mut text = String::new();
+    match Journals::of(dir).waiting()? {
+        Some(Kept { id, journal: Ok(_) }) => {
+            let _ = writeln!(
+                text,
+                "changes {id} wait: doorward confirm {id} keeps them, doorward undo {id} takes them back"
+            );
         }
-        None => "no changes wait\n".to_owned(),
-    };
-    output::print(&text)?;
-    if let Some(owner) = doorward_linux_change::owner(dir)? {
-        output::print(&format!("{} changes this host now\n", escape(&owner.to_string())))?;
+        Some(Kept { id, journal: Err(why) }) => {
+            let _ = writeln!(text, "changes {id} have to be seen to: {}", escape(&why.to_string()));
+        }
+        None => text += "no changes wait\n",
     }
+    if dir.exists()
+        && let Some(owner) = doorward_linux_change::owner(dir)?
+    {
+        let _ = writeln!(text, "{} changes this host now", escape(&owner.to_string()));
+    }
+    output::print(&text)?;
     Ok(Exit::Done)
 }

@@ -1,9 +1,9 @@
 //! Plans made, applied and taken back on a real host: what answers afterwards, and that all comes back as it was.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use doorward_lab::{Client, Host, open_or_skip, roots};
+use doorward_lab::{Client, Door, Host, open_or_skip, roots};
 
 use super::{EPHEMERAL, PAGE};
 
@@ -40,6 +40,19 @@ fn run(host: &Host, words: &[&str]) {
     let output = host.run_within(Duration::from_mins(8), &[&[PROGRAM], words].concat()).unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words:?}: {}\n{error}", output.status);
+}
+
+/// A plan with all steps off but these.
+fn plan_only(host: &Host, steps: &[&str]) {
+    host.succeed(&[PROGRAM, "plan", "--output", PLAN]).unwrap();
+    let mut text =
+        String::from_utf8(host.read(PLAN).unwrap()).unwrap().replace("\non = true", "\non = false");
+    for step in steps {
+        let off = format!("id = \"{step}\"\non = false");
+        assert!(text.contains(&off), "{text}");
+        text = text.replace(&off, &off.replace("false", "true"));
+    }
+    host.write_file(PLAN, text).unwrap();
 }
 
 /// A plan, edited as its user would: one service of the lab makes a device and never takes it away, so that it cannot
@@ -106,4 +119,72 @@ fn what_nobody_confirmed_does_not_outlive_a_power_cut() {
     host.boot().unwrap();
     assert_eq!(difference(&before, &state(&host)), [""; 0]);
     assert_eq!(open(&host, &client), doors);
+}
+
+/// Two steps whose services nothing else needs.
+const FEW: [&str; 2] = ["uninstall:vsftpd", "uninstall:memcached"];
+
+#[test]
+fn what_nobody_confirms_in_time_is_put_back() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    put(&host);
+    let doors = open(&host, &client);
+    let before = state(&host);
+    plan_only(&host, &FEW);
+    run(&host, &["apply", PLAN, "--yes", "--confirm-within", "20s"]);
+    assert!(!open(&host, &client).contains(&21));
+    let waits = || host.succeed(&[PROGRAM, "status"]).unwrap() != "no changes wait\n";
+    assert!(waits());
+    // The timer has no hurry: within the minute after its time.
+    let until = Instant::now() + Duration::from_mins(2);
+    while waits() {
+        assert!(Instant::now() < until, "{}", host.succeed(&[PROGRAM, "log", "1"]).unwrap());
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    assert_eq!(host.succeed(&[PROGRAM, "log"]).unwrap().split(", ").last(), Some("undone\n"));
+    assert_eq!(open(&host, &client), doors);
+    assert_eq!(difference(&before, &state(&host)), [""; 0]);
+}
+
+#[test]
+fn what_is_confirmed_stays_and_can_be_taken_back_a_step_at_a_time() {
+    let Some(lab) = open_or_skip() else { return };
+    let mut host = lab.host(&roots::EVERYTHING).unwrap();
+    put(&host);
+    assert_eq!(host.succeed(&[PROGRAM, "status"]).unwrap(), "no changes wait\n");
+    assert_eq!(host.succeed(&[PROGRAM, "log"]).unwrap(), "nothing was applied here\n");
+    let steps = ["uninstall:memcached", "uninstall:redis-server"];
+    plan_only(&host, &steps);
+    let before = state(&host);
+    run(&host, &["apply", PLAN, "--yes", "--confirm-within", "1h"]);
+    run(&host, &["confirm"]);
+    run(&host, &["confirm"]);
+    host.power_cut().unwrap();
+    host.boot_until(&[Door::Tcp(22), Door::Tcp(80)]).unwrap();
+    let installed = |name: &str| {
+        let words = ["dpkg-query", "-W", "-f", "${db:Status-Status}", name];
+        host.succeed(&words).unwrap() == "installed"
+    };
+    assert!(!installed("memcached") && !installed("redis-server"), "confirmed changes outlive a boot");
+
+    run(&host, &["undo", "--step", steps[0]]);
+    assert!(installed("memcached") && !installed("redis-server"));
+    run(&host, &["undo"]);
+    // Of what runs only these two are compared: the rest differs after a boot.
+    for unit in ["memcached", "redis-server"] {
+        host.succeed(&["systemctl", "is-active", unit]).unwrap();
+    }
+    let lasting = |text: &str| -> String {
+        text.lines().filter(|l| !l.contains(" active ")).flat_map(|l| [l, "\n"]).collect()
+    };
+    assert_eq!(difference(&lasting(&before), &lasting(&state(&host))), [""; 0]);
+
+    host.succeed(&["sed", "-i", "3s/a/b/", "/var/lib/doorward/1.journal"]).unwrap();
+    let damaged = host.run(&[PROGRAM, "undo", "1"]).unwrap();
+    let why = String::from_utf8_lossy(&damaged.stderr).into_owned();
+    assert!(damaged.status.code() == Some(3) && why.contains("undo 1 --use-good"), "{why}");
+    let again = host.run(&[PROGRAM, "apply", PLAN, "--yes"]).unwrap();
+    let why = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(again.status.code() == Some(3) && why.contains("damaged at byte"), "{why}");
 }

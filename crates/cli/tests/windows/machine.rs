@@ -29,7 +29,7 @@ impl Machine {
     /// A server of that version (`windows 5.0`, `2195`) with its default services and one fixed address.
     pub(crate) fn server(knowledge: &Knowledge, system: System, name: &str, product: &str) -> Self {
         let System::Windows(version) = system else { panic!("{system:?} is no Windows") };
-        let minor = if version.major == 5 && version.minor == 0 { 3 } else { 5 };
+        let minor = if (version.major, version.minor) <= (5, 0) { 3 } else { 5 };
         let mut machine = Self {
             services: BTreeMap::new(),
             system: HiveBuilder::new(minor).named(r"System32\Config\SYSTEM"),

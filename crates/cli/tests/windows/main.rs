@@ -257,6 +257,30 @@ fn the_registrys_own_numbers_are_with_each_service() {
 }
 
 #[test]
+fn each_version_has_the_role_of_its_web_server() {
+    let role = |system, services: &[&str]| {
+        let mut machine = Machine::server(&KNOWLEDGE, system, "WEB", "Windows");
+        for service in services {
+            machine.add(service, 2, 0x20, &[]);
+        }
+        let disk = TempDir::new().unwrap();
+        machine.write(disk.path(), "WINDOWS");
+        // Where the configuration names no door at all, the exit code says that it is incomplete.
+        let output = run(&["audit", "--windows", disk.path().to_str().unwrap(), "--format", "json"]);
+        assert!(matches!(output.status.code(), Some(0 | 4)), "{output:?}");
+        serde_json::from_slice::<Audit>(&output.stdout).unwrap().host.roles
+    };
+    let nt4 = || nt(4, 0, 1381);
+    assert_eq!(role(nt4(), &["W3SVC"]), ["iis-2.0"], "without IISADMIN it is an early one");
+    assert_eq!(role(nt4(), &["W3SVC", "IISADMIN"]), ["iis-4.0"]);
+    assert_eq!(role(nt(6, 0, 6001), &["W3SVC"]), ["iis-7.0"]);
+    assert_eq!(role(nt(6, 1, 7601), &["W3SVC"]), ["iis-7.5"]);
+    assert_eq!(role(nt(6, 2, 9200), &["W3SVC"]), ["iis-8.0"]);
+    assert_eq!(role(nt(6, 3, 9600), &["W3SVC"]), ["iis-8.5"]);
+    assert_eq!(role(nt(10, 0, 26100), &["W3SVC"]), ["iis-10"]);
+}
+
+#[test]
 fn server_2003_with_iis_6() {
     let disk = TempDir::new().unwrap();
     server_2003(disk.path());

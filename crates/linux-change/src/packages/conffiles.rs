@@ -111,23 +111,42 @@ impl Kept {
 
 /// Beside an archive: owners and modes of a package's configuration.
 fn owners_list(archive: &Path) -> PathBuf {
+    beside(archive, ".owners")
+}
+
+/// Beside an archive: dpkg's own field, with what it remembers of the configuration.
+fn field_file(archive: &Path) -> PathBuf {
+    beside(archive, ".conffiles")
+}
+
+fn beside(archive: &Path, end: &str) -> PathBuf {
     let mut name = archive.as_os_str().to_owned();
-    name.push(".owners");
+    name.push(end);
     name.into()
 }
 
-/// Keeps owners and modes of the configuration that a `Conffiles` field names.
-pub(super) fn keep_owners(files: &Files, archive: &Path, field: &str) -> Result<(), SystemError> {
+/// Keeps what dpkg remembers of the configuration that a `Conffiles` field names, and its owners and modes.
+pub(super) fn keep(files: &Files, archive: &Path, field: &str) -> Result<(), SystemError> {
     let line = |path: &String| match files.node(Path::new(path)) {
         Ok(Node::File { mode, uid, gid, .. }) => Some(format!("{mode:o} {uid} {gid} {path}\n")),
         _ => None,
     };
-    let content = known(field).keys().filter_map(line).collect::<String>().into_bytes();
+    let owners = known(field).keys().filter_map(line).collect::<String>();
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    files.put(&owners_list(archive), &Node::File { content, mode: 0o600, uid, gid })
+    let node = |text: &str| Node::File { content: text.as_bytes().to_vec(), mode: 0o600, uid, gid };
+    files.put(&owners_list(archive), &node(&owners))?;
+    files.put(&field_file(archive), &node(field))
 }
 
-/// Gives them back.
+/// Of each configuration file of a saved package the sum that dpkg remembered when it was saved.
+pub(super) fn sums(files: &Files, archive: &Path) -> Result<BTreeMap<String, String>, SystemError> {
+    match files.node(&field_file(archive))? {
+        Node::File { content, .. } => Ok(known(&String::from_utf8_lossy(&content))),
+        _ => Ok(BTreeMap::new()),
+    }
+}
+
+/// Gives owners and modes back.
 pub(super) fn give_owners(files: &Files, archive: &Path) -> Result<(), SystemError> {
     let Node::File { content, .. } = files.node(&owners_list(archive))? else { return Ok(()) };
     for line in String::from_utf8_lossy(&content).lines() {

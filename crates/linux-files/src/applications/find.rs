@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::os::unix::fs::MetadataExt as _;
 
+use doorward_applications::Marker;
 use doorward_model::{Subject, Unseen};
 
-use super::{Find, Marker, dark};
+use super::{Find, dark};
 use crate::web::glob;
 use crate::{Entry, Kind, Tree};
 use index::{File, Index, base};

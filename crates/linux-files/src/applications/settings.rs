@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use doorward_applications::{Marker, Patterns, Setting, secret};
 use doorward_model::{Subject, Unseen};
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 
-use super::{Find, Marker, Setting, dark, secret};
+use super::{Find, dark};
 use crate::Tree;
 use crate::web::glob;
 
@@ -21,14 +22,11 @@ const MATCH_LIMIT: usize = 50;
 /// Directories that patterns may look into in all.
 const PATTERN_LIMIT: usize = 1000;
 
-/// What a compiled expression may take.
-const PATTERN_SIZE: usize = 1 << 20;
-
 /// Reads the settings of all applications, each file and expression once.
 pub(super) struct Reader<'t> {
     tree: &'t Tree,
     texts: HashMap<String, Option<Rc<[u8]>>>,
-    patterns: HashMap<String, Option<Regex>>,
+    patterns: Patterns,
     bytes: usize,
     /// Directories that patterns may still look into.
     budget: usize,
@@ -42,7 +40,7 @@ impl<'t> Reader<'t> {
         Self {
             tree,
             texts: HashMap::new(),
-            patterns: HashMap::new(),
+            patterns: Patterns::default(),
             bytes: 0,
             budget: PATTERN_LIMIT,
             unseen: Vec::new(),
@@ -145,27 +143,10 @@ impl<'t> Reader<'t> {
     }
 
     fn pattern(&mut self, marker: &Marker, setting: &Setting) -> Option<Regex> {
-        if let Some(known) = self.patterns.get(&setting.pattern) {
-            return known.clone();
-        }
-        let compiled = RegexBuilder::new(&setting.pattern)
-            .unicode(false)
-            .multi_line(true)
-            .size_limit(PATTERN_SIZE)
-            .dfa_size_limit(PATTERN_SIZE)
-            .build()
-            .map_err(|error| error.to_string())
-            .and_then(|p| if p.captures_len() > 1 { Ok(p) } else { Err("it has no group".to_owned()) });
-        if let Err(error) = &compiled {
+        self.patterns.of(setting, |why| {
             let what = format!("setting {} of {}", setting.name, marker.id);
-            self.unseen.push(Unseen::new(
-                Subject::Applications,
-                what,
-                format!("its pattern is bad: {error}"),
-            ));
-        }
-        self.patterns.insert(setting.pattern.clone(), compiled.as_ref().ok().cloned());
-        compiled.ok()
+            self.unseen.push(Unseen::new(Subject::Applications, what, format!("its pattern is bad: {why}")));
+        })
     }
 }
 

@@ -1,3 +1,4 @@
+use doorward_applications::Setting;
 use doorward_model::{Application, Packages, Service, State};
 use proptest::prelude::*;
 

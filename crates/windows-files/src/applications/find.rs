@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use doorward_model::{Subject, Unseen};
 
 use super::drive::{self, Drive};
-use super::{Find, Marker};
+use doorward_applications::Marker;
+
+use super::Find;
 use crate::folder::{self, Entry};
 
 /// Directories of sites.

@@ -6,11 +6,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use doorward_applications::{Marker, Patterns, Setting, secret};
 use doorward_model::{Subject, Unseen};
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 
 use super::drive::{self, Drive};
-use super::{Marker, secret};
 use crate::xml;
 
 /// Largest file that is read; configuration is small.
@@ -20,21 +20,18 @@ const FILE_LIMIT: u64 = 1 << 20;
 const BYTE_LIMIT: usize = 32 << 20;
 const READ_LIMIT: usize = 2000;
 
-/// What a compiled expression may take.
-const PATTERN_SIZE: usize = 1 << 20;
-
 /// Reads the settings of all applications, each file and expression once.
 pub(super) struct Reader<'d> {
     drive: &'d Drive<'d>,
     texts: HashMap<PathBuf, Option<Rc<str>>>,
-    patterns: HashMap<String, Option<Regex>>,
+    patterns: Patterns,
     bytes: usize,
     unseen: Vec<Unseen>,
 }
 
 impl<'d> Reader<'d> {
     pub(super) fn new(drive: &'d Drive<'d>) -> Self {
-        Self { drive, texts: HashMap::new(), patterns: HashMap::new(), bytes: 0, unseen: Vec::new() }
+        Self { drive, texts: HashMap::new(), patterns: Patterns::default(), bytes: 0, unseen: Vec::new() }
     }
 
     pub(super) fn into_unseen(self) -> Vec<Unseen> {
@@ -45,13 +42,13 @@ impl<'d> Reader<'d> {
     pub(super) fn settings(&mut self, marker: &Marker, dir: &Path) -> BTreeMap<String, String> {
         let mut all = BTreeMap::new();
         for setting in &marker.settings {
-            let Some(pattern) = self.pattern(marker, &setting.name, &setting.pattern) else { continue };
+            let Some(pattern) = self.pattern(marker, setting) else { continue };
             let found = setting.files.iter().find_map(|file| {
                 let text = self.text(marker, dir, file)?;
                 let value = pattern.captures(text.as_bytes())?.get(1)?;
                 Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
             });
-            if let Some(value) = found.as_deref().and_then(|value| secret::kept(&setting.name, value)) {
+            if let Some(value) = found.as_deref().and_then(|value| secret::whole(&setting.name, value)) {
                 all.insert(setting.name.clone(), value.to_owned());
             }
         }
@@ -94,23 +91,11 @@ impl<'d> Reader<'d> {
         text
     }
 
-    fn pattern(&mut self, marker: &Marker, name: &str, pattern: &str) -> Option<Regex> {
-        if let Some(known) = self.patterns.get(pattern) {
-            return known.clone();
-        }
-        let compiled = RegexBuilder::new(pattern)
-            .unicode(false)
-            .multi_line(true)
-            .size_limit(PATTERN_SIZE)
-            .dfa_size_limit(PATTERN_SIZE)
-            .build()
-            .map_err(|error| error.to_string())
-            .and_then(|p| if p.captures_len() > 1 { Ok(p) } else { Err("it has no group".to_owned()) });
-        if let Err(error) = &compiled {
-            self.dark(format!("setting {name} of {}", marker.id), format!("its pattern is bad: {error}"));
-        }
-        self.patterns.insert(pattern.to_owned(), compiled.as_ref().ok().cloned());
-        compiled.ok()
+    fn pattern(&mut self, marker: &Marker, setting: &Setting) -> Option<Regex> {
+        self.patterns.of(setting, |why| {
+            let what = format!("setting {} of {}", setting.name, marker.id);
+            self.unseen.push(Unseen::new(Subject::Applications, what, format!("its pattern is bad: {why}")));
+        })
     }
 }
 

@@ -82,11 +82,11 @@ fn show(args: &AuditArgs, machines: &[Vec<PathBuf>], results: Receiver<Judged>) 
         progress.one_more();
         ahead.insert(at, result);
         while let Some(result) = ahead.remove(&shown) {
-            let name = name(&machines[shown]);
+            let files = &machines[shown];
             shown += 1;
             match result {
                 // A folder holds the hives of users and programs too.
-                Err(why) if is_of_others(&why) && !args.source.hive.contains(&machines[shown - 1][0]) => {
+                Err(why) if is_of_others(&why) && !args.source.hive.contains(&files[0]) => {
                     others += 1;
                 }
                 Err(why) => {
@@ -99,7 +99,7 @@ fn show(args: &AuditArgs, machines: &[Vec<PathBuf>], results: Receiver<Judged>) 
                         Format::Json => output::print(&doorward_report::json_line(&audit))?,
                         Format::Sarif => sarif.push(audit),
                         form => {
-                            let rule = doorward_report::escape(&name).into_owned();
+                            let rule = doorward_report::escape(&name(files)).into_owned();
                             output::print(&format!("{rule}\n\n{}\n\n", super::rendered(&audit, form)))?;
                         }
                     }

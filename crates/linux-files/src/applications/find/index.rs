@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::applications::Marker;
 use crate::web::glob;
+use doorward_applications::Marker;
 
 /// A relative file of a marker.
 #[derive(Debug, Clone, Copy)]
