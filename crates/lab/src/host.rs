@@ -15,6 +15,7 @@ use crate::disk::DiskImage;
 use crate::error::Doing;
 use crate::lab::{Bench, report};
 use crate::network::Seat;
+use crate::stepped::Stepped;
 use crate::{Door, LabError, RootSpec, command, disk, guest, network};
 
 /// How long [`Host::run`] waits.
@@ -116,6 +117,14 @@ impl Host {
         let mut command = self.command(words)?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().doing(|| format!("start a command in {}", self.spec.name))
+    }
+
+    /// A command that stops each time after its main thread has synced `file` of the host (`fdatasync`), and first
+    /// before it begins: [`Stepped::step`] lets it go on.
+    pub fn stepped<S: AsRef<OsStr>>(&self, file: &str, words: &[S]) -> Result<Stepped, LabError> {
+        let mut enter = self.command(&["/bin/sh", "-c", Stepped::START, "sh"])?;
+        enter.args(words);
+        Stepped::start(enter, words, file, self.bench.folder(self.seat).join("stepped"))
     }
 
     /// Reads a file of the host, running or off.

@@ -23,12 +23,13 @@ pub(crate) const STATE: &str = "/run/doorward-lab";
 pub(crate) const KEPT: &str = "kept";
 
 /// The programs that the lab runs, and the Debian package that has each.
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 6] = [
     ("mmdebstrap", "mmdebstrap"),
     ("systemd-nspawn", "systemd-container"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
     ("chroot", "coreutils"),
+    ("strace", "strace"),
 ];
 
 /// A switch that hosts and clients are plugged into. Hosts and clients may outlive it: the last one cleans up.

@@ -42,6 +42,7 @@ mod root;
 pub mod roots;
 mod scan;
 mod sources;
+mod stepped;
 
 pub use build::remove_outdated;
 pub use cache::cache_dir;
@@ -53,3 +54,4 @@ pub use kept::{Kept, kept, remove_kept};
 pub use lab::{Lab, open_or_skip};
 pub use root::{Door, File, RootSpec};
 pub use scan::Scan;
+pub use stepped::Stepped;

@@ -3,7 +3,6 @@
 //! Made to be the truth that an audit is measured against, so nothing is inferred: a TCP port is open when the
 //! connection is established, a UDP port when something comes back.
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -19,8 +18,9 @@ const AT_ONCE: usize = 2048;
 /// filter's silence takes all of it.
 const PATIENCE: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
 
-/// Silent ports are asked again when they are few: on a busy machine one may have been late.
-const FEW: usize = 4096;
+/// Of the silent ports so many are asked again, and the others too when any of these answers: on a busy machine, or
+/// before two hosts know each other's hardware addresses, answers were late. A packet filter stays silent.
+const FEW: usize = 1024;
 
 /// What the ports of one address answered. Ports in neither list refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,15 +65,22 @@ pub(crate) fn scan(
         IpAddr::V4(ip) => SocketAddr::from((ip, port)),
         IpAddr::V6(ip) => std::net::SocketAddrV6::new(ip, port, 0, scope).into(),
     };
-    let mut scan = Scan { open: Vec::new(), silent: ports.collect() };
-    for patience in PATIENCE {
-        if patience > PATIENCE[0] && scan.silent.len() > FEW {
-            break;
-        }
-        let mut left = VecDeque::from(std::mem::take(&mut scan.silent));
-        while !left.is_empty() {
-            let batch: Vec<u16> = left.drain(..left.len().min(AT_ONCE)).collect();
-            ask(kind, &batch, at, patience, &mut scan)?;
+    let mut scan = Scan::default();
+    let all: Vec<u16> = ports.collect();
+    for batch in all.chunks(AT_ONCE) {
+        ask(kind, batch, at, PATIENCE[0], &mut scan)?;
+    }
+    let silent = std::mem::take(&mut scan.silent);
+    let every = silent.len().div_ceil(FEW).max(1);
+    let (some, others): (Vec<_>, Vec<_>) = silent.iter().enumerate().partition(|(at, _)| at % every == 0);
+    let ports = |chosen: Vec<(usize, &u16)>| -> Vec<u16> { chosen.into_iter().map(|(_, p)| *p).collect() };
+    let (some, others) = (ports(some), ports(others));
+    ask(kind, &some, at, PATIENCE[1], &mut scan)?;
+    if scan.silent.len() == some.len() {
+        scan.silent.extend(others);
+    } else {
+        for batch in others.chunks(AT_ONCE) {
+            ask(kind, batch, at, PATIENCE[1], &mut scan)?;
         }
     }
     scan.open.sort_unstable();

@@ -7,8 +7,8 @@ use doorward_lab::{Client, Door, Host, open_or_skip, roots};
 
 use super::{EPHEMERAL, PAGE};
 
-const PROGRAM: &str = "/usr/local/bin/doorward";
-const PLAN: &str = "/root/plan.toml";
+pub(crate) const PROGRAM: &str = "/usr/local/bin/doorward";
+pub(crate) const PLAN: &str = "/root/plan.toml";
 /// All that an undoing has to bring back, as text: packages with their state, files with their modes, owners and
 /// contents, links, how units are enabled and whether they run, accounts. Left out is what daemons write by themselves
 /// (CUPS its subscriptions and the list of printers), and in which order accounts stand.
@@ -23,20 +23,20 @@ systemctl list-unit-files --no-legend --plain | sort
 systemctl list-units --type=service,socket,path --state=active --no-legend --plain | awk '{print $1, $3, $4}' | sort
 "#;
 
-fn put(host: &Host) {
+pub(crate) fn put(host: &Host) {
     host.put(Path::new(env!("CARGO_BIN_EXE_doorward")), PROGRAM).unwrap();
 }
 
-fn state(host: &Host) -> String {
+pub(crate) fn state(host: &Host) -> String {
     host.succeed(&["bash", "-c", STATE]).unwrap()
 }
 
-fn open(host: &Host, client: &Client) -> Vec<u16> {
+pub(crate) fn open(host: &Host, client: &Client) -> Vec<u16> {
     client.tcp_open(host.address(), 1..EPHEMERAL).unwrap() // above, the kernel gives ports out anew
 }
 
 /// The program in the host: packages take their time.
-fn run(host: &Host, words: &[&str]) {
+pub(crate) fn run(host: &Host, words: &[&str]) {
     let output = host.run_within(Duration::from_mins(8), &[&[PROGRAM], words].concat()).unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words:?}: {}\n{error}", output.status);
@@ -57,7 +57,7 @@ fn plan_only(host: &Host, steps: &[&str]) {
 
 /// A plan, edited as its user would: one service of the lab makes a device and never takes it away, so that it cannot
 /// start twice.
-fn plan(host: &Host) {
+pub(crate) fn plan(host: &Host) {
     host.succeed(&[PROGRAM, "plan", "--output", PLAN]).unwrap();
     let text = String::from_utf8(host.read(PLAN).unwrap()).unwrap();
     let off = "id = \"disable:overlay-network.service\"\non = ";
@@ -66,7 +66,7 @@ fn plan(host: &Host) {
 }
 
 /// Lines that are in one text alone.
-fn difference(before: &str, after: &str) -> Vec<String> {
+pub(crate) fn difference(before: &str, after: &str) -> Vec<String> {
     let (old, new): (std::collections::BTreeSet<&str>, std::collections::BTreeSet<&str>) =
         (before.lines().collect(), after.lines().collect());
     let gone = old.difference(&new).map(|line| format!("- {line}"));

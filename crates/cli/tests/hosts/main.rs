@@ -3,6 +3,7 @@
 
 mod audited;
 mod changed;
+mod crashed;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

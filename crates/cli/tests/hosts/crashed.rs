@@ -1,0 +1,249 @@
+//! The crash matrix: a plan of many steps is applied, and taken back, on a real host, and at every record of the
+//! journal the power is cut or the program killed. Whatever was lost, the host is as it was.
+//!
+//! A run of the tests tries a few of these moments, another few each time. `DOORWARD_SEED` chooses them again, and
+//! `DOORWARD_CRASHES=all` tries every one.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use doorward_lab::{Client, DiskImage, Host, Lab, open_or_skip, roots};
+
+use super::changed::{PLAN, PROGRAM, difference, open, plan, put, run, state};
+
+const JOURNAL: &str = "/var/lib/doorward/1.journal";
+/// Moments that one run tries: of the power being cut, and of the program being killed.
+const CUTS: usize = 20;
+const KILLS: usize = 6;
+/// Hosts that boot at the same time.
+const AT_ONCE: usize = 2;
+/// The plan has at least so many steps, of every kind that the host gives occasion for.
+const STEPS: usize = 12;
+
+/// How much of the journal's last record the disk had taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Nothing,
+    Half,
+    All,
+}
+
+const TAKEN: [Taken; 3] = [Taken::Nothing, Taken::Half, Taken::All];
+
+/// When the power is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Moment {
+    during: &'static str,
+    /// The how many-th record of the journal was being written, from 0.
+    record: usize,
+    taken: Taken,
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "during {}, record {}, of which the disk took {:?}", self.during, self.record, self.taken)
+    }
+}
+
+/// Which of so many moments a run tries.
+struct Chosen {
+    seed: u64,
+    random: fastrand::Rng,
+    all: bool,
+}
+
+impl Chosen {
+    fn new() -> Self {
+        let text = |name| std::env::var(name).ok();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let seed = text("DOORWARD_SEED").map_or(now, |seed| seed.parse().unwrap());
+        let all = text("DOORWARD_CRASHES").is_some_and(|crashes| crashes == "all");
+        Self { seed, random: fastrand::Rng::with_seed(seed), all }
+    }
+
+    fn of(&mut self, moments: usize, wanted: usize) -> Vec<usize> {
+        let wanted = if self.all { moments } else { wanted };
+        let mut chosen = self.random.choose_multiple(0..moments, wanted);
+        chosen.sort_unstable();
+        chosen
+    }
+}
+
+/// Boots what a power cut left, and says how it differs from what was.
+struct Survivors<'a> {
+    before: &'a str,
+    doors: &'a [u16],
+    images: Mutex<Receiver<(Moment, DiskImage)>>,
+    failed: Mutex<Vec<String>>,
+}
+
+impl Survivors<'_> {
+    fn boot(&self) {
+        loop {
+            let next = self.images.lock().unwrap().recv();
+            let Ok((moment, image)) = next else { return };
+            let wrong = self.wrong(&image);
+            eprintln!("{moment}: {}", wrong.as_deref().unwrap_or("came back"));
+            self.failed.lock().unwrap().extend(wrong.map(|why| format!("{moment}: {why}")));
+        }
+    }
+
+    fn wrong(&self, image: &DiskImage) -> Option<String> {
+        let lab = Lab::open().unwrap();
+        let host = match lab.host_of(image) {
+            Ok(host) => host,
+            Err(why) => return Some(why.to_string()),
+        };
+        let doors = open(&host, &lab.client().unwrap());
+        let mut wrong = difference(self.before, &state(&host));
+        if doors != self.doors {
+            wrong.push(format!("doors {doors:?}"));
+        }
+        let waits = host.succeed(&[PROGRAM, "status"]).unwrap();
+        if waits != "no changes wait\n" {
+            wrong.push(waits);
+        }
+        (!wrong.is_empty()).then(|| format!("{wrong:#?}\n{}", log(&host)))
+    }
+}
+
+/// What the program says of it, for who has to find out why.
+fn log(host: &Host) -> String {
+    let journal = host.run(&[PROGRAM, "log", "1"]).unwrap().stdout;
+    let boot = host.run(&["journalctl", "--no-pager", "--unit", "doorward-*"]).unwrap().stdout;
+    format!("{}\n{}", String::from_utf8_lossy(&journal), String::from_utf8_lossy(&boot))
+}
+
+#[test]
+fn a_power_cut_at_any_record_loses_nothing() {
+    let Some(lab) = open_or_skip() else { return };
+    let (mut host, client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    put(&host);
+    // As the host is after a boot: what was started by hand is gone then, plan or no plan.
+    host.power_cut().unwrap();
+    host.boot().unwrap();
+    let doors = open(&host, &client); // first: looking at a socket starts its service
+    let before = state(&host);
+    plan(&host);
+    let mut chosen = Chosen::new();
+    eprintln!("DOORWARD_SEED={}", chosen.seed);
+    let (sender, images) = sync_channel(1);
+    let survivors =
+        Survivors { before: &before, doors: &doors, images: Mutex::new(images), failed: Mutex::default() };
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| survivors.boot());
+        }
+        let sender = sender; // gone at the end of this block, also by a panic, so that the others end
+        // A header, what runs, each change announced and done.
+        let records = 2 + 2 * changes(&host);
+        let apply = [PROGRAM, "apply", PLAN, "--yes", "--confirm-within", "24h"];
+        let (apply, undo) = (Stepping::new("apply", &apply), Stepping::new("undo", &[PROGRAM, "undo"]));
+        let cuts = chosen.of(3 * records, CUTS * 3 / 4);
+        let written = apply.run(&host, 0, &cuts, &mut |cut| sender.send(cut).unwrap());
+        assert_eq!(written, records);
+        // What runs, and of each removal that packages come back and that they are back; and that all is undone.
+        let removals = removals(&host);
+        let records = 2 + 2 * removals;
+        let cuts = chosen.of(3 * records, CUTS / 4);
+        let more = undo.run(&host, written, &cuts, &mut |cut| sender.send(cut).unwrap());
+        assert_eq!(more, records);
+    });
+    let failed = survivors.failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "DOORWARD_SEED={}\n{}", chosen.seed, failed.join("\n"));
+    assert_eq!(difference(&before, &state(&host)), [""; 0]);
+}
+
+/// A command of the program, run from record to record.
+struct Stepping<'a> {
+    name: &'static str,
+    words: &'a [&'a str],
+}
+
+impl<'a> Stepping<'a> {
+    fn new(name: &'static str, words: &'a [&'a str]) -> Self {
+        Self { name, words }
+    }
+
+    /// Runs it to its end, and hands on what is left of the disk when the power is cut at the chosen moments: three
+    /// to a record. Returns how many records it wrote; the journal had `from` of them.
+    fn run(
+        &self,
+        host: &Host,
+        from: usize,
+        cuts: &[usize],
+        cut: &mut dyn FnMut((Moment, DiskImage)),
+    ) -> usize {
+        let mut program = host.stepped(JOURNAL, self.words).unwrap();
+        let mut record = 0;
+        while program.step().unwrap() {
+            let journal = host.read(JOURNAL).unwrap();
+            let last = journal[..journal.len() - 1].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+            for (at, taken) in TAKEN.into_iter().enumerate() {
+                if !cuts.contains(&(3 * record + at)) {
+                    continue;
+                }
+                let length = match taken {
+                    Taken::Nothing => last,
+                    Taken::Half => usize::midpoint(last, journal.len()),
+                    Taken::All => journal.len(),
+                };
+                let image = host.disk_image().unwrap();
+                image.write_file(JOURNAL, &journal[..length]).unwrap();
+                cut((Moment { during: self.name, record: from + record, taken }, image));
+            }
+            record += 1;
+        }
+        record
+    }
+}
+
+/// How many changes the plan makes. It has to be worth the name of a matrix.
+fn changes(host: &Host) -> usize {
+    let text = host.succeed(&[PROGRAM, "apply", PLAN, "--dry-run"]).unwrap();
+    let (changes, steps): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with(' '));
+    let of = |kind: &str| steps.iter().filter(|step| step.starts_with(kind)).count();
+    assert!(steps.len() >= STEPS && of("uninstall:") > 0 && of("disable:") > 0, "{text}");
+    changes.len()
+}
+
+fn removals(host: &Host) -> usize {
+    let text = host.succeed(&[PROGRAM, "log", "1"]).unwrap();
+    text.lines().filter(|line| line.contains("remove the packages")).count()
+}
+
+#[test]
+fn killed_at_any_record_the_timer_puts_all_back() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, client): (Host, Client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    put(&host);
+    let doors = open(&host, &client);
+    let before = state(&host);
+    plan(&host);
+    let mut chosen = Chosen::new();
+    eprintln!("DOORWARD_SEED={}", chosen.seed);
+    let records = 2 + 2 * changes(&host);
+    for (id, record) in (1..).zip(chosen.of(records, KILLS)) {
+        let journal = format!("/var/lib/doorward/{id}.journal");
+        let apply = [PROGRAM, "apply", PLAN, "--yes", "--confirm-within", "24h"];
+        let mut program = host.stepped(&journal, &apply).unwrap();
+        for _ in 0..=record {
+            assert!(program.step().unwrap());
+        }
+        program.kill().unwrap();
+        // What the timer starts when its time has come.
+        let timers = host.succeed(&["systemctl", "list-timers", "--no-legend", "doorward-*"]).unwrap();
+        let service = timers.split_whitespace().last().unwrap_or_else(|| panic!("no timer: {timers}"));
+        let started = host.run_within(super::STOPPING * 3, &["systemctl", "start", service]).unwrap();
+        let moment = format!("DOORWARD_SEED={}, record {record}", chosen.seed);
+        assert!(started.status.success(), "{moment}\n{}", log(&host));
+        assert_eq!(difference(&before, &state(&host)), [""; 0], "{moment}");
+        assert_eq!(open(&host, &client), doors, "{moment}");
+        assert_eq!(host.succeed(&[PROGRAM, "status"]).unwrap(), "no changes wait\n", "{moment}");
+        // An undone plan can be made again.
+        run(&host, &["plan", "--check", PLAN]);
+    }
+}
