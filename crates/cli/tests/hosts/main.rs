@@ -3,6 +3,8 @@
 
 mod audited;
 mod changed;
+mod faults;
+mod rebooted;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
