@@ -121,6 +121,15 @@ impl Change {
         matches!(self, Self::Put { .. } | Self::Remove { .. })
     }
 
+    /// Units that do not run after it.
+    pub(crate) fn stops(&self) -> Vec<&str> {
+        match self {
+            Self::Stop { unit, .. } => vec![unit],
+            Self::Remove { units, .. } => units.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The unit that it stops or restarts.
     pub fn unit(&self) -> Option<&str> {
         match self {

@@ -85,8 +85,13 @@ pub fn verify(
     let all: Vec<Kept<'_>> = std::iter::once(mine).chain(later.map(|j| Kept::of(j, &boot))).collect();
     let mut look = Look { system, found: Vec::new() };
     let last = last_states(&all);
+    // What was restarted may have been stopped for good by another step.
+    let stopped: BTreeSet<&str> = all.iter().flat_map(|k| &k.changes).flat_map(|(_, c)| c.stops()).collect();
     for (step, change) in &all[0].changes {
-        look.change(step, change, &last);
+        match change {
+            Change::Restart { unit } if stopped.contains(unit.as_str()) => {}
+            _ => look.change(step, change, &last),
+        }
     }
     let shut: BTreeSet<&str> =
         all.iter().flat_map(|k| &k.goals).flat_map(|g| &g.shuts).map(String::as_str).collect();

@@ -3,8 +3,8 @@
 use doorward_change::System as _;
 use doorward_change::fake::{FakeHost, FakePackage};
 use doorward_change::journal::Record;
-use doorward_change::{DifferenceKind, Journal, NotVerified, Scope, apply, prepare, undo, verify};
-use doorward_plan::{Action, PackageVersion, Plan, StepId};
+use doorward_change::{Change, DifferenceKind, Journal, NotVerified, Scope, apply, prepare, undo, verify};
+use doorward_plan::{Action, Entry, PackageVersion, Parts, Plan, StepId, SuperServer, Units};
 
 use super::cases::{ADMIN, disable, door, host};
 use super::{journal, plan, step, units};
@@ -78,6 +78,20 @@ fn a_unit_that_runs_again_and_a_package_that_is_back_are_told() {
     // What was to be stopped until the next boot may run after it.
     host.boot();
     assert_eq!(told(&host, &journal), ["uninstall:t: t is installed again, as 2"]);
+}
+
+#[test]
+fn a_super_server_that_was_restarted_and_then_shut_is_not_missed() {
+    let mut host = host(&[("inetd.service", "")]);
+    host.write("/etc/inetd.conf", "telnet stream tcp nowait root /usr/sbin/telnetd telnetd\n");
+    let (name, file) = ("inetd:telnet".to_owned(), "/etc/inetd.conf".to_owned());
+    let entry = Entry { name, manager: SuperServer::Inetd, file };
+    let entry = Units::new(Parts { entries: vec![entry], ..Parts::default() }).unwrap();
+    let off = step("disable:inetd:telnet", Action::Disable { units: entry });
+    let journal = applied(&mut host, &plan(vec![off, disable(&["inetd.service"])]));
+    let restarts = |r: &Record| matches!(r, Record::Intent { change: Change::Restart { .. }, .. });
+    assert!(journal.records().iter().any(restarts), "{:?}", journal.records());
+    assert_eq!(told(&host, &journal), [""; 0]);
 }
 
 #[test]
