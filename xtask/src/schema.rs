@@ -4,6 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
+use doorward_model::changes::{
+    ApplyReport, ConfirmReport, ExtendReport, LogReport, PlanReport, StatusReport, UndoReport, VerifyReport,
+};
 use doorward_model::{Audit, Snapshot};
 use schemars::{Schema, schema_for};
 
@@ -30,8 +33,19 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn schemas() -> [(&'static str, Schema); 2] {
-    [("audit.schema.json", schema_for!(Audit)), ("snapshot.schema.json", schema_for!(Snapshot))]
+fn schemas() -> [(&'static str, Schema); 10] {
+    [
+        ("audit.schema.json", schema_for!(Audit)),
+        ("snapshot.schema.json", schema_for!(Snapshot)),
+        ("plan.schema.json", schema_for!(PlanReport)),
+        ("apply.schema.json", schema_for!(ApplyReport)),
+        ("confirm.schema.json", schema_for!(ConfirmReport)),
+        ("extend.schema.json", schema_for!(ExtendReport)),
+        ("undo.schema.json", schema_for!(UndoReport)),
+        ("verify.schema.json", schema_for!(VerifyReport)),
+        ("log.schema.json", schema_for!(LogReport)),
+        ("status.schema.json", schema_for!(StatusReport)),
+    ]
 }
 
 fn text(schema: &Schema) -> anyhow::Result<String> {

@@ -130,6 +130,9 @@ fn rebind(view: &mut View<'_>, rebind: &Rebind) -> Result<Vec<Change>, String> {
         return Err(format!("{} is no unit of systemd, and cannot be restarted", rebind.service));
     }
     let mut changes = vec![edit];
+    if let Some(check) = &rebind.check {
+        changes.push(settings::check(view, check)?);
+    }
     if rebind.file.starts_with("/etc/systemd/") {
         changes.push(Change::Reload);
     }

@@ -45,6 +45,13 @@ pub enum Change {
     },
     /// Make the service manager read its files anew.
     Reload,
+    /// Let a daemon look at its changed configuration, and go no further when it objects.
+    Check {
+        /// The program, without a shell.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
     /// Restart a unit that runs, so that it reads its configuration anew.
     Restart {
         /// The unit.
@@ -76,8 +83,21 @@ pub struct PreparedStep {
     pub doors: Vec<ShutDoor>,
 }
 
+/// What is true once a step is done, beyond its changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Goal {
+    /// The step.
+    pub step: StepId,
+    /// The services that it shuts, by the plan's names.
+    pub shuts: Vec<String>,
+    /// What no longer answers.
+    pub doors: Vec<ShutDoor>,
+}
+
 /// A port of the host itself that is shut.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ShutDoor {
     /// Transport.
     pub protocol: Protocol,
@@ -88,7 +108,28 @@ pub struct ShutDoor {
     pub others: Vec<String>,
 }
 
+impl PreparedStep {
+    /// What is true once it is done.
+    pub fn goal(&self) -> Goal {
+        Goal { step: self.id.clone(), shuts: self.shuts.clone(), doors: self.doors.clone() }
+    }
+}
+
 impl Change {
+    /// Whether what it does outlives a boot.
+    pub(crate) fn lasts(&self) -> bool {
+        matches!(self, Self::Put { .. } | Self::Remove { .. })
+    }
+
+    /// Units that do not run after it.
+    pub(crate) fn stops(&self) -> Vec<&str> {
+        match self {
+            Self::Stop { unit, .. } => vec![unit],
+            Self::Remove { units, .. } => units.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The unit that it stops or restarts.
     pub fn unit(&self) -> Option<&str> {
         match self {
@@ -112,7 +153,7 @@ impl Change {
                 let paths = held.iter().map(|h| h.path.display().to_string());
                 packages.chain(paths).chain(units.iter().cloned()).collect()
             }
-            Self::Reload => Vec::new(),
+            Self::Reload | Self::Check { .. } => Vec::new(),
         }
     }
 }
@@ -134,6 +175,10 @@ impl fmt::Display for Change {
                 write!(f, "remove the packages {}", names.join(", "))
             }
             Self::Reload => f.write_str("make the service manager read its files anew"),
+            Self::Check { program, arguments } => {
+                write!(f, "check with {}", program.display())?;
+                arguments.iter().try_for_each(|argument| write!(f, " {argument}"))
+            }
             Self::Restart { unit } => write!(f, "restart {unit}"),
         }
     }

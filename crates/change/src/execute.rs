@@ -6,7 +6,7 @@
 //! [`undo`]: crate::undo
 
 mod bystanders;
-mod suspects;
+pub(crate) mod suspects;
 mod verify;
 
 pub(crate) use suspects::settings;
@@ -21,6 +21,9 @@ use crate::{Change, PreparedStep};
 
 /// How long a unit may take to stop or start: longer than the service manager itself waits by default (90 s).
 pub(crate) const STOP_LIMIT: Duration = Duration::from_mins(2);
+
+/// How long a daemon may take to check its configuration.
+const CHECK_LIMIT: Duration = Duration::from_mins(1);
 
 /// Told of what goes on. All methods do nothing by themselves.
 pub trait Observer {
@@ -194,7 +197,8 @@ fn before(
     if let Some(first) = steps.first() {
         let failed = |problem| ApplyError::Before { step: first.id.clone(), problem };
         bystanders::add(system, &mut active, &mut inactive).map_err(|e| failed(e.into()))?;
-        journal.append(Record::Begun { active, inactive }).map_err(|e| failed(e.into()))?;
+        let goals = steps.iter().map(PreparedStep::goal).collect();
+        journal.append(Record::Begun { active, inactive, goals }).map_err(|e| failed(e.into()))?;
     }
     Ok(saved)
 }
@@ -261,6 +265,7 @@ fn make(system: &mut dyn System, change: &Change) -> Result<(), Problem> {
             system.remove_packages(&names)?;
         }
         Change::Reload => system.reload()?,
+        Change::Check { program, arguments } => system.check(program, arguments, CHECK_LIMIT)?,
         Change::Restart { unit } => {
             if system.activity(unit)? == Activity::Active {
                 system.stop(unit, STOP_LIMIT)?;

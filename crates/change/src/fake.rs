@@ -276,6 +276,17 @@ impl System for FakeHost {
         self.operate(unit, |host| host.manager.start(&mut host.state, unit), |_, _| ())
     }
 
+    /// A program's file holds what its check objects to.
+    fn check(&self, program: &Path, _: &[String], _: Duration) -> Result<(), SystemError> {
+        self.ask()?;
+        let failed = |why| SystemError::Failed { what: program.display().to_string(), why };
+        match self.state.nodes.get(program) {
+            Some(Node::File { content, .. }) if content.is_empty() => Ok(()),
+            Some(Node::File { content, .. }) => Err(failed(String::from_utf8_lossy(content).into_owned())),
+            _ => Err(failed("there is no such program".to_owned())),
+        }
+    }
+
     fn package(&self, name: &str) -> Result<Option<String>, SystemError> {
         self.ask()?;
         Ok(self.state.packages.get(name).map(|p| p.version.clone()))

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use record::{Header, JOURNAL_VERSION, Record, State};
 
+use crate::Difference;
 use lines::Chain;
 
 /// Where a journal's bytes go.
@@ -172,9 +173,30 @@ impl Journal {
         State::of(&self.records)
     }
 
+    /// Whether its changes are to hold: they stay, or wait to be confirmed.
+    pub fn holds(&self) -> bool {
+        matches!(self.state(), State::Open | State::Confirmed)
+    }
+
     /// Writes down that the changes stay.
     pub fn confirm(&mut self, time: u64) -> Result<(), JournalError> {
         self.append(Record::Confirmed { time })
+    }
+
+    /// Writes down what a verification after a later boot found.
+    pub fn verified(
+        &mut self,
+        boot_id: String,
+        time: u64,
+        differences: Vec<Difference>,
+    ) -> Result<(), JournalError> {
+        self.append(Record::Verified { boot_id, time, differences })
+    }
+
+    /// Whether what stays is still to be verified after the next boot.
+    pub fn is_to_be_verified(&self) -> bool {
+        let verified = self.records.iter().any(|r| matches!(r, Record::Verified { .. }));
+        self.header.reboot_proof && self.state() == State::Confirmed && !verified
     }
 
     /// Adds a record, once more where it fails. For what should be known later, but hinders nothing.

@@ -135,6 +135,10 @@ pub trait System {
     /// Starts a unit, and waits until it runs.
     fn start(&mut self, unit: &str, limit: Duration) -> Result<(), SystemError>;
 
+    /// Lets a daemon check its configuration by a program, without a shell, and waits for its end. That it objects is a
+    /// failure, and so is that it takes longer than the limit.
+    fn check(&self, program: &Path, arguments: &[String], limit: Duration) -> Result<(), SystemError>;
+
     /// The installed version of a package.
     fn package(&self, name: &str) -> Result<Option<String>, SystemError>;
 

@@ -58,6 +58,13 @@ impl Undone {
         self.conflicts.is_empty() && self.failures.is_empty()
     }
 
+    /// Each is told once.
+    fn restored(&mut self, what: &str) {
+        if !self.restored.iter().any(|known| known == what) {
+            self.restored.push(what.to_owned());
+        }
+    }
+
     fn conflict(&mut self, what: impl Into<String>, text: impl Into<String>) {
         self.conflicts.push(Note { what: what.into(), text: text.into() });
     }

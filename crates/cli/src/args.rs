@@ -8,10 +8,10 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; nothing at or above --fail-on was found
-  1  done; something at or above --fail-on was found
+  1  done; something at or above --fail-on was found, or what was applied does not hold
   2  the command line is wrong
   3  input (snapshot, tree, knowledge, configuration, name) could not be read, or is malformed
-  4  done, but services or listeners could not be collected: that nothing was found proves nothing
+  4  done, but not all could be looked at: that nothing was found proves nothing
   5  the result could not be written
   6  a change went wrong, and everything was put back
   7  not everything could be put back, or something was kept as somebody had changed it since";
@@ -68,10 +68,21 @@ pub(crate) enum Command {
     /// What somebody has changed since is kept, and named. It may be run again at any time.
     #[command(after_help = EXIT_CODES)]
     Undo(UndoArgs),
+    /// Give changes that wait more time to be confirmed
+    ///
+    /// The time counts from now. Until the new timer stands the old one goes on.
+    #[command(after_help = EXIT_CODES)]
+    Extend(ExtendArgs),
+    /// Say whether what was applied still holds, and name what does not
+    ///
+    /// Units that were shut do not run and are masked, with their sockets, timers and paths; files are as they were
+    /// left; removed packages are not back; shut doors do not answer. Nothing is changed.
+    #[command(after_help = EXIT_CODES)]
+    Verify(VerifyArgs),
     /// List applied plans, or the changes of one
     Log(LogArgs),
     /// Show whether changes wait, and who changes the host now
-    Status(StateArgs),
+    Status(StatusArgs),
     /// Print the configuration file with every setting explained
     Config,
     /// Print a completion script for a shell
@@ -147,11 +158,14 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "STEP", requires = "check")]
     pub(crate) r#override: Vec<String>,
     /// Write the changes for other means of rolling them out
-    #[arg(long, value_enum, value_name = "FORM")]
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with = "format")]
     pub(crate) emit: Option<EmitForm>,
     /// With --emit: write what takes the changes back
     #[arg(long, requires = "emit")]
     pub(crate) inverse: bool,
+    /// Form of the result.
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 /// Options of `apply`.
@@ -175,9 +189,15 @@ pub(crate) struct ApplyArgs {
     /// Put everything back unless the changes are confirmed within this time (`300s`, `10m`)
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
     pub(crate) confirm_within: Duration,
+    /// Once confirmed, verify everything again after the next boot, and let `status` and `log` tell
+    #[arg(long)]
+    pub(crate) reboot_proof: bool,
     /// Let this step pass although it breaks a rule; may be repeated
     #[arg(long, value_name = "STEP")]
     pub(crate) r#override: Vec<String>,
+    /// Form of the result.
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 /// Options of `confirm`.
@@ -188,6 +208,25 @@ pub(crate) struct ConfirmArgs {
     /// Where they are kept.
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    /// Form of the result.
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
+}
+
+/// Options of `extend`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExtendArgs {
+    /// Number of the changes [default: the last]
+    pub(crate) id: Option<u64>,
+    /// Put everything back unless the changes are confirmed within this time from now (`300s`, `10m`)
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    pub(crate) within: Duration,
+    /// Where they are kept.
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// Form of the result.
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 /// Options of `undo`.
@@ -210,6 +249,25 @@ pub(crate) struct UndoArgs {
     /// Put back all that waits while the host boots (the boot unit says this)
     #[arg(long, hide = true)]
     pub(crate) boot: bool,
+    /// Form of the result.
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
+}
+
+/// Options of `verify`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// Number of the changes [default: all that stay or wait]
+    pub(crate) id: Option<u64>,
+    /// Where they are kept.
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// Verify once what is to outlive a boot, and write it down (the boot unit says this)
+    #[arg(long, hide = true)]
+    pub(crate) after_boot: bool,
+    /// Form of the result.
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 /// Options of `log`.
@@ -220,6 +278,28 @@ pub(crate) struct LogArgs {
     /// Where they are kept.
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    /// Form of the result.
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
+}
+
+/// Options of `status`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct StatusArgs {
+    /// Where changes are kept.
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// Form of the result.
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
+}
+
+/// The form of what a command says.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FormArgs {
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t = Form::Text, value_name = "FORM")]
+    pub(crate) format: Form,
 }
 
 /// Where changes are kept.
@@ -304,6 +384,15 @@ pub(crate) enum Format {
     Sarif,
     /// Markdown, for tickets
     Markdown,
+}
+
+/// Forms of what commands say that plan and change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people
+    Text,
+    /// JSON, by the command's own schema in schema/
+    Json,
 }
 
 /// Forms of a card.

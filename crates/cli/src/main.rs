@@ -12,6 +12,7 @@ mod hives;
 mod judge;
 mod output;
 mod progress;
+mod reports;
 mod source;
 mod state;
 

@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use doorward_model::Audit;
 use doorward_report::TextStyle;
+use serde::Serialize;
 
+use crate::args::Form;
 use crate::exit::OutputFailed;
 
 /// Writes a result to standard output. A reader that went away is no error.
@@ -15,6 +17,18 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(e).context(OutputFailed),
         _ => Ok(()),
+    }
+}
+
+/// Writes a report to standard output: as JSON, whole, or what is said to people.
+pub(crate) fn print_report(
+    form: Form,
+    report: &impl Serialize,
+    text: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
+    match form {
+        Form::Text => print(&text()),
+        Form::Json => print(&(serde_json::to_string_pretty(report)? + "\n")),
     }
 }
 

@@ -119,6 +119,11 @@ pub(crate) fn state_word(state: State) -> &'static str {
     }
 }
 
+/// Where this program lies, for units that run it.
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("the path of this program")
+}
+
 /// Seconds since the epoch.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())

@@ -4,16 +4,16 @@
 //! the monotonic clock, so that setting the clock does not matter. And a unit of the next boot undoes what was not
 //! confirmed before it, early, so that no service starts as the change left it. Both are there before the first change.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use doorward_change::system::{Node, SystemError};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{failed, unsuitable};
+use crate::boot_unit::{BootUnit, command};
+use crate::error::failed;
 use crate::files::Files;
 use crate::lock::state_directory;
-use crate::units;
 
 mod timer;
 
@@ -23,8 +23,7 @@ pub const PENDING: &str = "pending";
 /// The unit of the next boot.
 pub const BOOT_UNIT: &str = "doorward-boot-revert.service";
 
-const UNITS: &str = "/etc/systemd/system";
-const MODE: u32 = 0o644;
+const UNIT: BootUnit = BootUnit { name: BOOT_UNIT, target: "sysinit.target" };
 const SECRET_MODE: u32 = 0o600;
 const ID_LIMIT: usize = 64;
 
@@ -82,34 +81,12 @@ pub fn pending(state: &Path) -> Result<Vec<String>, SystemError> {
 /// `PROGRAM undo --boot --state STATE` once files are there and before any service starts.
 pub fn install_boot_unit(state: &Path, program: &Path) -> Result<(), SystemError> {
     let words = command(program, &["undo", "--boot", "--state"], state)?;
-    let text = boot_unit(state, &words);
-    let files = Files::below(Path::new("/"))?;
-    let unit = Path::new(UNITS).join(BOOT_UNIT);
-    let wanted = (
-        Node::File { content: text.into_bytes(), mode: MODE, uid: 0, gid: 0 },
-        Node::Link { target: unit.clone() },
-    );
-    if files.node(&unit)? == wanted.0 && files.node(&boot_link())? == wanted.1 {
-        return Ok(());
-    }
-    files.put(&unit, &wanted.0)?;
-    files.put(&boot_link(), &wanted.1)?;
-    units::reload()
+    UNIT.install(boot_unit(state, &words))
 }
 
 /// Removes the unit of the next boot.
 pub fn remove_boot_unit() -> Result<(), SystemError> {
-    let files = Files::below(Path::new("/"))?;
-    files.put(&boot_link(), &Node::Absent)?;
-    files.put(&Path::new(UNITS).join(BOOT_UNIT), &Node::Absent)?;
-    if let Some(folder) = boot_link().parent() {
-        files.remove_empty_directory(folder)?;
-    }
-    units::reload()
-}
-
-fn boot_link() -> PathBuf {
-    Path::new(UNITS).join("sysinit.target.wants").join(BOOT_UNIT)
+    UNIT.remove()
 }
 
 /// Without the default dependencies it would wait for the very targets that wait for it. A revert that hangs is ended,
@@ -138,20 +115,6 @@ fn boot_unit(state: &Path, words: &[String]) -> String {
     )
 }
 
-/// The words that a unit runs. The service manager reads `%`, `$`, quotes and spaces in them: there are none.
-fn command(program: &Path, words: &[&str], state: &Path) -> Result<Vec<String>, SystemError> {
-    let plain = |path: &Path| match path.to_str() {
-        Some(text) if path.is_absolute() && text.bytes().all(is_plain) => Ok(text.to_owned()),
-        _ => Err(unsuitable(path, "not an absolute path of letters, digits and ./_+-")),
-    };
-    let (program, state) = (plain(program)?, plain(state)?);
-    Ok([program].into_iter().chain(words.iter().map(|w| (*w).to_owned())).chain([state]).collect())
-}
-
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"./_+-".contains(&byte)
-}
-
 fn mark(state: &Path, id: &str, is_pending: bool) -> Result<(), SystemError> {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let node = if is_pending {
@@ -177,14 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_the_service_manager_would_read_gets_into_a_unit() {
-        let state = Path::new("/var/lib/doorward");
-        let words = command(Path::new("/usr/bin/doorward"), &["undo"], state).unwrap();
-        assert_eq!(words, ["/usr/bin/doorward", "undo", "/var/lib/doorward"]);
-        for bad in ["/usr/bin/a b", "relative", "/a%n", "/a$HOME", "/a\n", "/a\"", "/a\\"] {
-            assert!(command(Path::new(bad), &[], state).is_err(), "{bad}");
-            assert!(command(state, &[], Path::new(bad)).is_err(), "{bad}");
-        }
+    fn a_change_has_a_name_that_can_be_part_of_a_units() {
         for bad in ["", "-a", "a b", "a/b", "../a", "a.b"] {
             assert!(check(bad).is_err(), "{bad}");
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use doorward_change::system::{Activity, Node, SavedPackage, System, SystemError};
 use doorward_model::Protocol;
 
-use crate::error::io;
+use crate::error::{failed, io};
 use crate::files::Files;
+use crate::program::{self, Late};
 use crate::{doors, lock, packages, units};
 
 /// The running host, as something that can be changed.
@@ -72,6 +73,13 @@ impl System for LinuxHost {
 
     fn start(&mut self, unit: &str, limit: Duration) -> Result<(), SystemError> {
         units::start(unit, limit, self.is_boot)
+    }
+
+    fn check(&self, program: &Path, arguments: &[String], limit: Duration) -> Result<(), SystemError> {
+        let what = || format!("check the configuration with {}", program.display());
+        let path = program.to_str().ok_or_else(|| failed(what(), "its path is no text"))?;
+        let ended = program::run(path, arguments, &[], limit, Late::Kill)?;
+        if ended.success { Ok(()) } else { Err(failed(what(), ended.complaint())) }
     }
 
     fn package(&self, name: &str) -> Result<Option<String>, SystemError> {

@@ -4,6 +4,7 @@
 //! environment of its own and a time limit; no symbolic link is followed on the way to a file that is written.
 #![forbid(unsafe_code)]
 
+mod boot_unit;
 mod bus;
 pub mod deadman;
 mod doors;
@@ -14,6 +15,7 @@ mod lock;
 mod packages;
 mod process;
 mod program;
+pub mod reboot;
 mod units;
 
 pub use host::LinuxHost;

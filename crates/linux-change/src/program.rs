@@ -41,7 +41,9 @@ pub(crate) struct Ended {
 impl Ended {
     /// What it says of its failure, on one line.
     pub(crate) fn complaint(&self) -> String {
-        let lines: Vec<_> = self.errors.lines().map(str::trim).filter(|l| !l.is_empty()).take(12).collect();
+        // Some say it where results go.
+        let text = if self.errors.trim().is_empty() { &self.output } else { &self.errors };
+        let lines: Vec<_> = text.lines().map(str::trim).filter(|l| !l.is_empty()).take(12).collect();
         if lines.is_empty() { "it failed and says nothing".to_owned() } else { lines.join("; ") }
     }
 }

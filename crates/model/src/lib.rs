@@ -12,6 +12,7 @@
 
 mod application;
 mod audit;
+pub mod changes;
 mod connection;
 mod container;
 mod host;

@@ -23,6 +23,7 @@ mod ways_in;
 use std::fmt;
 
 use doorward_assess::Assessment;
+use doorward_knowledge::Index;
 use doorward_model::Snapshot;
 
 use crate::{Plan, StepId};
@@ -120,6 +121,11 @@ pub fn check(
     let mut left: Vec<Violation> = left.into_iter().map(|(_, violation)| violation).collect();
     left.extend(overrides.iter().zip(used).filter(|(_, used)| !used).map(|(id, _)| useless(plan, id)));
     left
+}
+
+/// Commands of a plan that nobody but the plan vouches for. None of them may be run.
+pub fn check_commands(plan: &Plan, index: &Index<'_>) -> Vec<Violation> {
+    settings::foreign(plan, index)
 }
 
 fn useless(plan: &Plan, id: &StepId) -> Violation {

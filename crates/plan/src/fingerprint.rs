@@ -141,7 +141,16 @@ fn stays(service: &Service) -> bool {
     let is_scope = service.name.rsplit_once('.').is_some_and(|(_, kind)| kind == "scope");
     let of_session = unit && (is_scope || is_group(&service.name));
     let owned = !matches!(service.manager, Manager::Nobody | Manager::Kernel);
-    owned && !is_transient && !of_session && (!is_instance || service.start.at_boot())
+    owned
+        && !is_for_one_boot(&service.name)
+        && !is_transient
+        && !of_session
+        && (!is_instance || service.start.at_boot())
+}
+
+/// Whether a service is one of our own that is installed for the next boot, and removed by it: no plan rests on it.
+pub(crate) fn is_for_one_boot(service: &str) -> bool {
+    matches!(service, "doorward-boot-revert.service" | "doorward-boot-verify.service")
 }
 
 /// A listener in a line, as far as it is the same after a reboot.

@@ -22,7 +22,7 @@ mod stale;
 mod step;
 mod units;
 
-pub use checker::{Rule, Violation, check};
+pub use checker::{Rule, Violation, check, check_commands};
 pub use emit::{Direction, Form, emit};
 pub use file::{LONGEST, MOST_STEPS, Unreadable, print, read};
 pub use fingerprint::{Recorded, RecordedPackage, RecordedService};

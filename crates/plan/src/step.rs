@@ -173,6 +173,21 @@ pub enum KeepReason {
     Needed,
 }
 
+impl KeepReason {
+    /// The word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ByHand => "by-hand",
+            Self::Unknown => "unknown",
+            Self::Role => "role",
+            Self::Base => "base",
+            Self::Admin => "admin",
+            Self::Configured => "configured",
+            Self::Needed => "needed",
+        }
+    }
+}
+
 /// A door that a step closes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

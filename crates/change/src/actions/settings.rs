@@ -5,6 +5,17 @@ use doorward_plan::Rebind;
 use super::view::{View, checked};
 use crate::Change;
 
+/// The daemon's own check of what was edited. A program that is not there is told now, not in the midst.
+pub(super) fn check(view: &View<'_>, command: &str) -> Result<Change, String> {
+    let mut words = command.split_whitespace();
+    let program = checked(words.next().unwrap_or_default())?;
+    let folder = program.parent().unwrap_or(&program);
+    if !view.names(folder)?.iter().any(|name| program.file_name().is_some_and(|f| f == name.as_str())) {
+        return Err(format!("there is no {}, by which its configuration is checked", program.display()));
+    }
+    Ok(Change::Check { program, arguments: words.map(str::to_owned).collect() })
+}
+
 /// The edit; none where the setting has the value.
 pub(super) fn set(view: &mut View<'_>, rebind: &Rebind) -> Result<Option<Change>, String> {
     let path = checked(&rebind.file)?;

@@ -19,7 +19,7 @@ pub(super) const STARTS: &[&str] =
     &["Requires", "Wants", "BindsTo", "Upholds", "Unit", "Service", "OnFailure", "OnSuccess"];
 
 /// Running units that start this one.
-pub(super) fn starting(system: &dyn System, unit: &str) -> Vec<String> {
+pub(crate) fn starting(system: &dyn System, unit: &str) -> Vec<String> {
     let stem = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
     running(system, unit, |name, text| {
         let trigger = [".socket", ".timer", ".path"].iter().any(|t| name.strip_suffix(t) == Some(stem));
@@ -31,7 +31,7 @@ pub(super) fn starting(system: &dyn System, unit: &str) -> Vec<String> {
 }
 
 /// Running units that listen at a port.
-pub(super) fn listening(system: &dyn System, port: u16) -> Vec<String> {
+pub(crate) fn listening(system: &dyn System, port: u16) -> Vec<String> {
     let port = port.to_string();
     running(system, "", |_, text| {
         let at = |value: &str| value.rsplit(':').next() == Some(port.as_str());

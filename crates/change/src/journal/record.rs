@@ -3,11 +3,11 @@
 use doorward_plan::StepId;
 use serde::{Deserialize, Serialize};
 
-use crate::Change;
 use crate::system::SavedPackage;
+use crate::{Change, Difference, Goal};
 
 /// The version of the journal's form. It grows when an older program must not read it.
-pub const JOURNAL_VERSION: u32 = 1;
+pub const JOURNAL_VERSION: u32 = 2;
 
 /// What a journal begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Header {
     pub boot_id: String,
     /// When, in seconds since the epoch.
     pub time: u64,
+    /// Whether what stays is to be verified once more after the next boot.
+    #[serde(default)]
+    pub reboot_proof: bool,
 }
 
 /// One record.
@@ -38,6 +41,9 @@ pub enum Record {
         active: Vec<String>,
         /// Its units that do not, and those that its units would start and that do not run.
         inactive: Vec<String>,
+        /// What is to be true once the steps are done, each one's.
+        #[serde(default)]
+        goals: Vec<Goal>,
     },
     /// A change is about to be made.
     Intent {
@@ -66,6 +72,15 @@ pub enum Record {
     Confirmed {
         /// When, in seconds since the epoch.
         time: u64,
+    },
+    /// What was confirmed was verified after a later boot.
+    Verified {
+        /// The kernel's id of that boot.
+        boot_id: String,
+        /// When, in seconds since the epoch.
+        time: u64,
+        /// What did not hold.
+        differences: Vec<Difference>,
     },
     /// The undoing begins.
     Undoing {

@@ -31,6 +31,7 @@ fn header() -> Header {
         plan: "ab".repeat(32),
         boot_id: "4f3c".to_owned(),
         time: 1_700_000_000,
+        reboot_proof: false,
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Prior<'j> {
 pub(super) fn prior<'j>(changes: &[&'j Announced<'j>], records: Option<&'j Vec<Record>>) -> Prior<'j> {
     let mut prior = Prior { up: Vec::new(), down: Vec::new() };
     let begun = records.into_iter().flatten().find_map(|r| match r {
-        Record::Begun { active, inactive } => Some((active, inactive)),
+        Record::Begun { active, inactive, .. } => Some((active, inactive)),
         _ => None,
     });
     if let Some((active, inactive)) = begun {
@@ -66,10 +66,8 @@ pub(super) fn restore(
     result: &mut Undone,
 ) {
     let mut up = prior.up.clone();
-    let since = make_way(system, &up, ran, result);
+    let since = sockets(system, &up, ran, result);
     up.reverse();
-    // What listens for a service cannot start once the service runs.
-    up.sort_by_key(|unit| !unit.ends_with(".socket"));
     for &unit in &up {
         if let Some(announced) = changes.iter().find(|a| a.change.unit() == Some(unit)) {
             observer.undoing(announced.step, announced.change);
@@ -101,8 +99,7 @@ fn start(system: &mut dyn System, unit: &str, result: &mut Undone) {
         Err(e) => Err(e),
     };
     match started {
-        Ok(Activity::Active) if result.restored.iter().any(|r| r == unit) => {}
-        Ok(Activity::Active) => result.restored.push(unit.to_owned()),
+        Ok(Activity::Active) => result.restored(unit),
         Ok(_) => result.failure(unit, "it ran before, and does not stay up"),
         Err(e) if is_kept_down(unit, result) => {
             result.conflict(unit, format!("it ran before, and is kept from starting: {e}"));
@@ -111,23 +108,41 @@ fn start(system: &mut dyn System, unit: &str, result: &mut Undone) {
     }
 }
 
-/// A socket cannot start while its service runs by itself, which something else may keep up. Where that is so, all
-/// stop, to start in order. Returns what has to start though it did not run before, as somebody started it since.
-fn make_way(system: &mut dyn System, up: &[&str], ran: &[String], result: &mut Undone) -> Vec<String> {
-    let runs = |unit: &str| matches!(system.activity(unit), Ok(Activity::Active));
-    let service = |unit: &&str| unit.strip_suffix(".socket").map(|stem| format!("{stem}.service"));
-    let blocking: Vec<String> =
-        up.iter().filter(|u| !runs(u)).filter_map(service).filter(|s| runs(s)).collect();
-    if blocking.is_empty() {
-        return blocking;
-    }
-    let others = blocking.iter().map(String::as_str).filter(|s| !up.contains(s));
-    for unit in up.iter().copied().chain(others) {
-        if let Err(e) = system.stop(unit, STOP_LIMIT) {
-            result.failure(unit, e);
+/// Starts the sockets. One cannot start while its service runs by itself, which something else may keep up, or a socket
+/// that was started before it. Where that is so, all stop, to start in another order: those that could not first.
+/// Returns what has to start though it did not run before, as somebody started it since.
+fn sockets(system: &mut dyn System, up: &[&str], ran: &[String], result: &mut Undone) -> Vec<String> {
+    let service = |socket: &str| socket.strip_suffix(".socket").map(|stem| format!("{stem}.service"));
+    let mut sockets: Vec<&str> = up.iter().copied().filter(|unit| unit.ends_with(".socket")).collect();
+    sockets.reverse();
+    let mut since: Vec<String> = Vec::new();
+    for _ in 0..=up.len() {
+        for socket in &sockets {
+            let runs = |system: &dyn System| matches!(system.activity(socket), Ok(Activity::Active));
+            // What goes wrong shows when all are started.
+            if !runs(system) && system.start(socket, STOP_LIMIT).is_ok() && runs(system) {
+                result.restored(socket);
+            }
         }
+        let runs = |unit: &str| matches!(system.activity(unit), Ok(Activity::Active));
+        let is_blocked = |socket: &&str| !runs(socket) && service(socket).is_some_and(|s| runs(&s));
+        let blocked: Vec<&str> = sockets.iter().copied().filter(is_blocked).collect();
+        if blocked.is_empty() {
+            break;
+        }
+        let blocking = blocked.iter().filter_map(|socket| service(socket));
+        let others: Vec<String> = blocking.filter(|s| !up.contains(&s.as_str())).collect();
+        for unit in up.iter().copied().chain(others.iter().map(String::as_str)) {
+            if let Err(e) = system.stop(unit, STOP_LIMIT) {
+                result.failure(unit, e);
+            }
+        }
+        since.extend(others.into_iter().filter(|s| ran.contains(s)));
+        sockets.sort_by_key(|socket| !blocked.contains(socket));
     }
-    blocking.into_iter().filter(|s| ran.contains(s) && !up.contains(&s.as_str())).collect()
+    since.sort();
+    since.dedup();
+    since
 }
 
 /// Whether somebody's edit decides about the unit.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use doorward_change::fake::{FakeHost, FakePackage};
-use doorward_change::journal::{IfDamaged, State, Store};
+use doorward_change::journal::{IfDamaged, Record, State, Store};
 use doorward_change::system::{Activity, Node};
 use doorward_change::{
     ApplyError, Change, Journal, NotUndone, Observer, PreparedStep, Problem, Scope, System, apply, prepare,
@@ -11,15 +11,15 @@ use doorward_change::{
 };
 use doorward_model::{Exposure, Protocol};
 use doorward_plan::{
-    Action, ClosedDoor, ContainerName, KeepReason, PackageVersion, Parts, Script, ScriptManager, Step,
-    StepId, Units,
+    Action, ClosedDoor, ContainerName, KeepReason, PackageVersion, Parts, Rebind, Script, ScriptManager,
+    Step, StepId, Units,
 };
 
 use super::{journal, plan, step, units};
 
-const ADMIN: &str = "/etc/systemd/system";
+pub(crate) const ADMIN: &str = "/etc/systemd/system";
 
-fn host(services: &[(&str, &str)]) -> FakeHost {
+pub(crate) fn host(services: &[(&str, &str)]) -> FakeHost {
     let mut host = FakeHost::new();
     for (name, text) in services {
         host.write(&format!("/usr/lib/systemd/system/{name}"), text);
@@ -30,11 +30,11 @@ fn host(services: &[(&str, &str)]) -> FakeHost {
     host
 }
 
-fn disable(names: &[&str]) -> Step {
+pub(crate) fn disable(names: &[&str]) -> Step {
     step(&format!("disable:{}", names[0]), Action::Disable { units: units(names) })
 }
 
-fn door(port: u16) -> ClosedDoor {
+pub(crate) fn door(port: u16) -> ClosedDoor {
     ClosedDoor {
         protocol: Protocol::Tcp,
         address: "0.0.0.0".to_owned(),
@@ -112,6 +112,33 @@ fn what_cannot_be_carried_out_is_refused_before_anything_changes() {
     assert!(texts[1].starts_with("disable:web: ") && texts[1].contains("container"));
     assert!(texts[2].starts_with("disable:odd: "));
     assert!(texts[3].contains("gone is not installed"));
+}
+
+#[test]
+fn a_daemon_that_objects_to_its_configuration_is_not_restarted_with_it() {
+    let rebind = |check: &str| {
+        let (service, file, setting) = ("db.service", "/etc/db.conf", "bind");
+        let [service, file, setting, from, to] =
+            [service, file, setting, "0.0.0.0:1", "127.0.0.1"].map(str::to_owned);
+        let rebind = Rebind { service, file, setting, from, to, check: Some(check.to_owned()) };
+        plan(vec![step("rebind:db.service", Action::Rebind(rebind))])
+    };
+    let mut host = host(&[("db.service", "")]);
+    host.write("/etc/db.conf", "bind 0.0.0.0\n");
+    let missing = prepare(&rebind("/usr/sbin/db -t"), &host).unwrap_err();
+    assert!(missing[0].why.contains("there is no /usr/sbin/db"), "{missing:?}");
+    assert!(prepare(&rebind("db -t"), &host).is_err(), "a program is named by its path");
+
+    host.write("/usr/sbin/db", "line 1 is wrong");
+    let prior = host.state().clone();
+    let steps = prepare(&rebind("/usr/sbin/db -t"), &host).unwrap();
+    assert_eq!(words(&steps), ["edit /etc/db.conf", "check with /usr/sbin/db -t", "restart db.service"]);
+    let (store, first) = journal(&host);
+    let failed = apply(&mut host, &mut first.unwrap(), &steps, &mut ()).unwrap_err();
+    assert_eq!(failed.to_string(), "rebind:db.service: /usr/sbin/db: line 1 is wrong");
+    assert!(!store.open().unwrap().records().iter().any(|r| matches!(r, Record::Done { number: 1 | 2 })));
+    assert!(undo(&mut host, &mut store.open().unwrap(), Scope::All, &mut ()).unwrap().is_complete());
+    assert_eq!(*host.state(), prior);
 }
 
 #[test]
@@ -203,6 +230,24 @@ fn nothing_is_raised_above_what_it_was() {
     let steps = prepare(&plan(vec![disable(&["a.service"]), disable(&["c.service"])]), &host).unwrap();
     let (store, first) = journal(&host);
     apply(&mut host, &mut first.unwrap(), &steps, &mut ()).unwrap();
+    let result = undo(&mut host, &mut store.open().unwrap(), Scope::All, &mut ()).unwrap();
+    assert!(result.is_complete(), "{result:?}");
+    assert_eq!(*host.state(), prior);
+}
+
+#[test]
+fn a_socket_whose_service_another_socket_would_start_comes_back_first() {
+    // B's socket starts B at once, and that starts A: then A's socket cannot start any more.
+    let mut host = host(&[
+        ("a.socket", ""),
+        ("a.service", ""),
+        ("b.socket", "X-Busy=yes"),
+        ("b.service", "Requires=a.service"),
+    ]);
+    let prior = host.state().clone();
+    let steps = prepare(&plan(vec![disable(&["a.socket", "b.socket", "a.service", "b.service"])]), &host);
+    let (store, first) = journal(&host);
+    apply(&mut host, &mut first.unwrap(), &steps.unwrap(), &mut ()).unwrap();
     let result = undo(&mut host, &mut store.open().unwrap(), Scope::All, &mut ()).unwrap();
     assert!(result.is_complete(), "{result:?}");
     assert_eq!(*host.state(), prior);

@@ -1,6 +1,7 @@
 //! Changes on the fake host, and their undoing, whatever goes wrong.
 
 mod cases;
+mod held;
 mod property;
 mod random;
 
@@ -44,16 +45,20 @@ pub(crate) fn units(names: &[&str]) -> Units {
     Units::new(Parts { systemd, ..Parts::default() }).expect("units")
 }
 
-pub(crate) fn journal(host: &FakeHost) -> (FakeStore, Option<Journal>) {
-    let store = host.store();
-    let header = Header {
+pub(crate) fn header(host: &FakeHost) -> Header {
+    Header {
         version: JOURNAL_VERSION,
         doorward: "0.1.0".to_owned(),
         host: "web".to_owned(),
         plan: "00".repeat(32),
         boot_id: host.boot_id().unwrap_or_default(),
         time: 1,
-    };
-    let journal = Journal::begin(Box::new(store.clone()), header).ok();
+        reboot_proof: false,
+    }
+}
+
+pub(crate) fn journal(host: &FakeHost) -> (FakeStore, Option<Journal>) {
+    let store = host.store();
+    let journal = Journal::begin(Box::new(store.clone()), header(host)).ok();
     (store, journal)
 }

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use doorward_change::fake::{FakeHost, FakeState, FakeStore, Faults, Random};
 use doorward_change::journal::{JournalError, Record, State};
 use doorward_change::system::{Activity, Node};
-use doorward_change::{Change, Scope, Undone, apply, prepare, undo};
+use doorward_change::{Change, Scope, Undone, apply, prepare, undo, verify};
 use doorward_plan::Action;
 
 use super::{journal, random};
@@ -85,6 +85,10 @@ fn one(seed: u64, seen: &mut Seen) {
     if let Some((Ok(_), mut journal)) = result {
         if !host.is_dead() {
             assert_eq!(host.state(), model.state(), "applied as without faults");
+            let mut later = host.fork();
+            assert_eq!(verify(&later, &journal, &[]).unwrap(), [], "it holds");
+            later.boot();
+            assert_eq!(verify(&later, &journal, &[]).unwrap(), [], "it holds after a boot");
             seen.whole += 1;
         }
         if random.one_in(2) && journal.confirm(9).is_ok() {

@@ -155,13 +155,14 @@ fn tables(random: &mut Random, host: &mut FakeHost) -> Vec<Step> {
         host.write(&format!("{SHIPPED}/db.service"), "[Unit]\n");
         host.link(&format!("{WANTS}/db.service"), &format!("{SHIPPED}/db.service"));
         host.write("/etc/db.conf", "# bind 1\nport 1\nbind 0.0.0.0\nbinder x\n");
+        host.write("/usr/sbin/db", "");
         let rebind = Rebind {
             service: "db.service".to_owned(),
             file: "/etc/db.conf".to_owned(),
             setting: "bind".to_owned(),
             from: "0.0.0.0:1".to_owned(),
             to: "127.0.0.1 -::1".to_owned(),
-            check: None,
+            check: random.one_in(2).then(|| "/usr/sbin/db -t".to_owned()),
         };
         steps.push(step("rebind:db.service", Action::Rebind(rebind)));
     }

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use doorward_change::journal::{Header, JOURNAL_VERSION};
 use doorward_change::system::System as _;
-use doorward_change::{ApplyError, Journal, PreparedStep, Scope};
+use doorward_change::{DifferenceKind, Journal, PreparedStep, Scope};
 use doorward_linux_change::{LinuxHost, Lock, deadman, state_directory};
+use doorward_model::changes::{ApplyOutcome, ApplyReport, CHANGES_VERSION};
 use doorward_plan::{Plan, StepId};
 use doorward_report::escape;
 
@@ -17,20 +18,26 @@ use super::undo;
 use crate::args::ApplyArgs;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::judge;
 use crate::progress::Steps;
 use crate::source::One;
-use crate::state::{self, Journals};
+use crate::state::{self, Journals, program};
+use crate::{judge, output, reports};
 
 /// While changes are made, the dead-man switch waits this long for each step beyond the time to confirm.
 const STEP_LIMIT: Duration = Duration::from_mins(3);
+
+/// What something starts again after a while shows by then. What takes longer shows when it is confirmed.
+const SETTLED: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     let config = Config::load(&args.judge)?;
     let plan = super::plan::read(&args.plan)?;
     if args.dry_run {
         allowed(args, &config, &plan)?;
-        return show(&prepared(&plan, &LinuxHost::looking()?)?);
+        let steps = prepared(&plan, &LinuxHost::looking()?)?;
+        let report = report(ApplyOutcome::DryRun, &steps);
+        output::print_report(args.form.format, &report, || shown(&steps))?;
+        return Ok(Exit::Done);
     }
     undo::must_be_root(&format!("doorward apply {}", args.plan.display()))?;
     let dir = &args.state.state;
@@ -49,23 +56,33 @@ pub(crate) fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     let steps = prepared(&plan, &host)?;
     if steps.is_empty() {
         eprintln!("doorward: nothing to do");
-        return Ok(Exit::Done);
+        return told(args, &report(ApplyOutcome::NothingToDo, &steps));
     }
     if !args.yes && !agreed(&steps)? {
         eprintln!("doorward: nothing was changed");
-        return Ok(Exit::Done);
+        return told(args, &report(ApplyOutcome::Declined, &steps));
     }
     let id = journals.next()?;
     let within = args.confirm_within;
     let longest = within + STEP_LIMIT * u32::try_from(steps.len()).unwrap_or(u32::MAX);
-    let mut journal = begun(&journals, id, longest, header(&plan, &host)?, dir).inspect_err(|_| {
+    let header = header(&plan, &host, args.reboot_proof)?;
+    let mut journal = begun(&journals, id, longest, header, dir).inspect_err(|_| {
         // Nothing was changed, so there is nothing to put back.
         if let Err(why) = undo::disarm(dir, id) {
             eprintln!("doorward: {}", escape(&format!("{why:#}")));
         }
     })?;
     if let Err(why) = doorward_change::apply(&mut host, &mut journal, &steps, &mut Steps) {
-        return taken_back(dir, id, &mut host, &mut journal, &why);
+        return taken_back(args, id, &mut host, &mut journal, &steps, &why.to_string());
+    }
+    std::thread::sleep(SETTLED);
+    let left = left(&config, &plan).unwrap_or_else(|why| {
+        eprintln!("doorward: no other plan could be made: {}", escape(&format!("{why:#}")));
+        Vec::new()
+    });
+    let back = doorward_change::verify(&host, &journal, &[])?;
+    if let Some(first) = back.iter().find(|d| matches!(d.kind, DifferenceKind::Back | DifferenceKind::Down)) {
+        return taken_back(args, id, &mut host, &mut journal, &steps, &first.to_string());
     }
     deadman::extend(dir, &id.to_string(), &program()?, within).with_context(|| {
         format!(
@@ -76,7 +93,53 @@ pub(crate) fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
         "doorward: changes {id} are made. Confirm them within {} s, or everything is put back:\n  doorward confirm {id}",
         within.as_secs()
     );
-    after(&config, &plan)?;
+    match left.as_slice() {
+        [] => eprintln!("doorward: another plan finds nothing more to do"),
+        some => {
+            eprintln!("doorward: another plan finds {} more to do: {}", some.len(), escape(&some.join(", ")));
+        }
+    }
+    let confirm_within_seconds = Some(within.as_secs());
+    let report = report(ApplyOutcome::Applied, &steps);
+    told(args, &ApplyReport { id: Some(id), confirm_within_seconds, left, ..report })
+}
+
+/// Something went wrong: everything is put back, and the exit code says whether it was.
+fn taken_back(
+    args: &ApplyArgs,
+    id: u64,
+    host: &mut LinuxHost,
+    journal: &mut Journal,
+    steps: &[PreparedStep],
+    why: &str,
+) -> anyhow::Result<Exit> {
+    eprintln!("doorward: {}\ndoorward: putting everything back", escape(why));
+    let undone = doorward_change::undo(host, journal, Scope::All, &mut Steps)?;
+    let (outcome, exit) = match undo::finish(&args.state.state, id, &undone)? {
+        Exit::Done => (ApplyOutcome::TakenBack, Exit::TakenBack),
+        not_restored => (ApplyOutcome::NotRestored, not_restored),
+    };
+    let (problem, put_back) = (Some(why.to_owned()), Some(reports::put_back(&undone)));
+    told(args, &ApplyReport { id: Some(id), problem, put_back, ..report(outcome, steps) })?;
+    Ok(exit)
+}
+
+fn report(outcome: ApplyOutcome, steps: &[PreparedStep]) -> ApplyReport {
+    ApplyReport {
+        schema_version: CHANGES_VERSION,
+        id: None,
+        outcome,
+        problem: None,
+        steps: reports::prepared(steps),
+        confirm_within_seconds: None,
+        put_back: None,
+        left: Vec::new(),
+    }
+}
+
+/// People were told while it went on.
+fn told(args: &ApplyArgs, report: &ApplyReport) -> anyhow::Result<Exit> {
+    output::print_report(args.form.format, report, String::new)?;
     Ok(Exit::Done)
 }
 
@@ -87,7 +150,7 @@ fn allowed(args: &ApplyArgs, config: &Config, plan: &Plan) -> anyhow::Result<()>
     let index = judge::index(&knowledge, &snapshot, config)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
     let overrides: Vec<StepId> = args.r#override.iter().map(|id| StepId::from(id.as_str())).collect();
-    super::plan::refuse_wrong(plan, &snapshot, &assessment, &overrides)
+    super::plan::refuse_wrong(plan, &snapshot, &assessment, &index, &overrides)
 }
 
 fn prepared(plan: &Plan, host: &LinuxHost) -> anyhow::Result<Vec<PreparedStep>> {
@@ -101,7 +164,7 @@ fn prepared(plan: &Plan, host: &LinuxHost) -> anyhow::Result<Vec<PreparedStep>> 
 }
 
 /// `--dry-run`: each exact change.
-fn show(steps: &[PreparedStep]) -> anyhow::Result<Exit> {
+fn shown(steps: &[PreparedStep]) -> String {
     let mut text = String::new();
     for step in steps {
         let _ = writeln!(text, "{}", escape(&step.id.to_string()));
@@ -109,11 +172,7 @@ fn show(steps: &[PreparedStep]) -> anyhow::Result<Exit> {
             let _ = writeln!(text, "  {}", escape(&change.to_string()));
         }
     }
-    if steps.is_empty() {
-        text += "nothing to do\n";
-    }
-    crate::output::print(&text)?;
-    Ok(Exit::Done)
+    if text.is_empty() { "nothing to do\n".to_owned() } else { text }
 }
 
 fn agreed(steps: &[PreparedStep]) -> anyhow::Result<bool> {
@@ -129,7 +188,7 @@ fn agreed(steps: &[PreparedStep]) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn header(plan: &Plan, host: &LinuxHost) -> anyhow::Result<Header> {
+fn header(plan: &Plan, host: &LinuxHost, reboot_proof: bool) -> anyhow::Result<Header> {
     Ok(Header {
         version: JOURNAL_VERSION,
         doorward: env!("CARGO_PKG_VERSION").to_owned(),
@@ -137,6 +196,7 @@ fn header(plan: &Plan, host: &LinuxHost) -> anyhow::Result<Header> {
         plan: plan.snapshot.clone(),
         boot_id: host.boot_id()?,
         time: state::now(),
+        reboot_proof,
     })
 }
 
@@ -155,35 +215,12 @@ fn begun(
     Ok(Journal::create(&journals.path(id), header)?)
 }
 
-fn program() -> anyhow::Result<PathBuf> {
-    std::env::current_exe().context("the path of this program")
-}
-
-/// A step went wrong: everything is put back, and the exit code says whether it was.
-fn taken_back(
-    dir: &Path,
-    id: u64,
-    host: &mut LinuxHost,
-    journal: &mut Journal,
-    why: &ApplyError,
-) -> anyhow::Result<Exit> {
-    eprintln!("doorward: {}\ndoorward: putting everything back", escape(&why.to_string()));
-    let undone = doorward_change::undo(host, journal, Scope::All, &mut Steps)?;
-    let exit = undo::finish(dir, id, &undone)?;
-    Ok(if exit == Exit::Done { Exit::TakenBack } else { exit })
-}
-
-/// Closing may open: what another plan would do now.
-fn after(config: &Config, plan: &Plan) -> anyhow::Result<()> {
+/// Closing may open: the steps that another plan would do now.
+fn left(config: &Config, plan: &Plan) -> anyhow::Result<Vec<String>> {
     let (knowledge, snapshot) = One::ThisHost(None).read(config)?;
     let index = judge::index(&knowledge, &snapshot, config)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
     let options = doorward_plan::Options { prefer: plan.prefer };
     let plan = doorward_plan::plan(&assessment, &snapshot, &index, options)?;
-    let new: Vec<String> = plan.changes().map(|step| escape(&step.id.to_string()).into_owned()).collect();
-    match new.as_slice() {
-        [] => eprintln!("doorward: another plan finds nothing more to do"),
-        some => eprintln!("doorward: another plan finds {} more to do: {}", some.len(), some.join(", ")),
-    }
-    Ok(())
+    Ok(plan.changes().map(|step| step.id.to_string()).collect())
 }

@@ -2,10 +2,13 @@
 
 mod apply;
 mod audit;
+mod confirm;
 mod explain;
 mod generate;
+mod log;
 mod plan;
 mod undo;
+mod verify;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
@@ -18,10 +21,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Explain(explain)) => explain::run(&explain),
         Some(Command::Plan(plan)) => plan::run(&plan),
         Some(Command::Apply(apply)) => apply::run(&apply),
-        Some(Command::Confirm(confirm)) => undo::confirm(&confirm),
+        Some(Command::Confirm(confirm)) => confirm::confirm(&confirm),
+        Some(Command::Extend(extend)) => confirm::extend(&extend),
         Some(Command::Undo(undo)) => undo::undo(&undo),
-        Some(Command::Log(log)) => undo::log(&log),
-        Some(Command::Status(state)) => undo::status(&state),
+        Some(Command::Log(log)) => log::log(&log),
+        Some(Command::Status(status)) => log::status(&status),
+        Some(Command::Verify(verify)) => verify::run(&verify),
         Some(Command::Config) => generate::config(),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(&directory),

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use doorward_assess::Assessment;
+use doorward_knowledge::Index;
 use doorward_model::Snapshot;
 use doorward_plan::{Direction, Form, Options, Plan, Prefer, StepId};
 
-use crate::args::{EmitForm, PlanArgs, PreferWord};
+use crate::args::{EmitForm, Form as OutputForm, PlanArgs, PreferWord};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::source::{self, Source};
-use crate::{judge, output};
+use crate::{judge, output, reports};
 
 /// A plan's file may not be larger; one byte more is read to see that.
 const LIMIT: u64 = doorward_plan::LONGEST as u64;
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
         }
         None => doorward_plan::plan(&assessment, &snapshot, &index, Options { prefer: prefer(args) })?,
     };
-    refuse_wrong(&plan, &snapshot, &assessment, &overrides)?;
+    refuse_wrong(&plan, &snapshot, &assessment, &index, &overrides)?;
     let text = match args.emit {
         Some(form) => {
             let direction = if args.inverse { Direction::Undo } else { Direction::Apply };
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
         None if args.check.is_some() => format!("{}\n", summary(&plan)),
         None => doorward_plan::print(&plan),
     };
+    let json = args.form.format == OutputForm::Json;
     match &args.output {
         Some(file) => {
             output::write_file(file, &text)?;
@@ -48,7 +50,11 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
                 summary(&plan)
             );
         }
+        None if json => {}
         None => output::print(&text)?,
+    }
+    if json {
+        output::print_report(OutputForm::Json, &reports::plan(&plan), String::new)?;
     }
     Ok(Exit::Done)
 }
@@ -79,9 +85,11 @@ pub(super) fn refuse_wrong(
     plan: &Plan,
     snapshot: &Snapshot,
     assessment: &Assessment<'_>,
+    index: &Index<'_>,
     overrides: &[StepId],
 ) -> anyhow::Result<()> {
-    let violations = doorward_plan::check(plan, snapshot, assessment, overrides);
+    let mut violations = doorward_plan::check(plan, snapshot, assessment, overrides);
+    violations.extend(doorward_plan::check_commands(plan, index));
     if violations.is_empty() {
         return Ok(());
     }

@@ -1,21 +1,21 @@
-//! `doorward confirm`, `undo`, `log` and `status`: what becomes of applied changes.
+//! `doorward undo`: applied changes taken back, by people, by the dead-man switch or by the boot.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use doorward_change::journal::{IfDamaged, Record, State};
+use doorward_change::journal::{IfDamaged, State};
 use doorward_change::system::SystemError;
 use doorward_change::{Scope, Undone};
 use doorward_linux_change::{LinuxHost, Lock, deadman, state_directory};
+use doorward_model::changes::{CHANGES_VERSION, UndoReport};
 use doorward_plan::StepId;
 use doorward_report::escape;
 
-use crate::args::{ConfirmArgs, LogArgs, StateArgs, UndoArgs};
+use crate::args::UndoArgs;
 use crate::exit::Exit;
-use crate::output;
 use crate::progress::Steps;
-use crate::state::{self, Journals, Kept, state_word};
+use crate::state::Journals;
+use crate::{output, reports};
 
 /// How long the dead-man switch waits for the lock.
 const PATIENCE: Duration = Duration::from_mins(30);
@@ -27,32 +27,15 @@ pub(super) fn must_be_root(command: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) fn confirm(args: &ConfirmArgs) -> anyhow::Result<Exit> {
-    must_be_root("doorward confirm")?;
-    let dir = &args.state.state;
-    state_directory(dir)?;
-    let _lock = Lock::take(dir, "doorward confirm")?;
-    let journals = Journals::of(dir);
-    let id = journals.meant(args.id)?;
-    let mut journal = journals.open(id, IfDamaged::Refuse)?;
-    match journal.state() {
-        State::Open => journal.confirm(state::now())?,
-        State::Confirmed => eprintln!("doorward: changes {id} are confirmed already"),
-        State::Undoing | State::Undone => {
-            anyhow::bail!("changes {id} cannot be confirmed any more: {}", state_word(journal.state()));
-        }
-    }
-    // Only now: until the journal says so, everything is put back whatever happens here.
-    disarm(dir, id)?;
-    eprintln!("doorward: changes {id} stay. Take them back at any time: doorward undo {id}");
-    Ok(Exit::Done)
-}
-
 pub(crate) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
     must_be_root("doorward undo")?;
     let dir = &args.state.state;
     state_directory(dir)?;
-    let _lock = if args.unless_confirmed { patient(dir)? } else { Lock::take(dir, "doorward undo")? };
+    let _lock = if args.unless_confirmed {
+        patient(dir, "doorward undo, by the dead-man switch")?
+    } else {
+        Lock::take(dir, "doorward undo")?
+    };
     let journals = Journals::of(dir);
     if args.boot {
         return at_boot(dir, &journals);
@@ -73,17 +56,18 @@ pub(crate) fn undo(args: &UndoArgs) -> anyhow::Result<Exit> {
             escape(&journals.path(id).display().to_string())
         );
     }
-    if step.is_some() {
-        return Ok(tell(id, &undone));
-    }
-    finish(dir, id, &undone)
+    let exit = if step.is_some() { tell(id, &undone) } else { finish(dir, id, &undone)? };
+    let put_back = reports::put_back(&undone);
+    let report = UndoReport { schema_version: CHANGES_VERSION, id, step: args.step.clone(), put_back };
+    output::print_report(args.form.format, &report, String::new)?;
+    Ok(exit)
 }
 
-/// The timer's undoing waits for who holds the lock: a plan that is still being applied ends, or is ended, some time.
-fn patient(dir: &Path) -> anyhow::Result<Lock> {
+/// What nobody waits for waits for who holds the lock: a plan that is still being applied ends, or is ended, some time.
+pub(super) fn patient(dir: &Path, command: &str) -> anyhow::Result<Lock> {
     let began = Instant::now();
     loop {
-        match Lock::take(dir, "doorward undo, by the dead-man switch") {
+        match Lock::take(dir, command) {
             Err(SystemError::Busy { .. }) if began.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_secs(1));
             }
@@ -124,7 +108,8 @@ pub(super) fn disarm(dir: &Path, id: u64) -> anyhow::Result<()> {
     if Journals::of(dir).waiting()?.is_none() {
         deadman::remove_boot_unit()?;
     }
-    Ok(())
+    // What is undone is not verified after a boot any more.
+    super::verify::remove_unit(dir)
 }
 
 fn tell(id: u64, undone: &Undone) -> Exit {
@@ -142,75 +127,4 @@ fn tell(id: u64, undone: &Undone) -> Exit {
         eprintln!("doorward: changes {id} are not wholly undone: run doorward undo {id} again");
     }
     Exit::NotRestored
-}
-
-pub(crate) fn log(args: &LogArgs) -> anyhow::Result<Exit> {
-    let journals = Journals::of(&args.state.state);
-    let mut text = String::new();
-    if let Some(id) = args.id {
-        for record in journals.look(id)?.records() {
-            let _ = writeln!(text, "{}", escape(&line(record)));
-        }
-    } else {
-        for kept in journals.all()? {
-            let about = match &kept.journal {
-                Ok(journal) => {
-                    let changes =
-                        journal.records().iter().filter(|r| matches!(r, Record::Intent { .. })).count();
-                    format!("{changes} changes, {}", state_word(journal.state()))
-                }
-                Err(why) => why.to_string(),
-            };
-            let _ = writeln!(text, "{}  {}", kept.id, escape(&about));
-        }
-        if text.is_empty() {
-            text += "nothing was applied here\n";
-        }
-    }
-    output::print(&text)?;
-    Ok(Exit::Done)
-}
-
-fn line(record: &Record) -> String {
-    match record {
-        Record::Header(h) => format!("host {}, doorward {}, plan {}", h.host, h.doorward, h.plan),
-        Record::Begun { active, .. } => format!("begun; these run: {}", active.join(", ")),
-        Record::Intent { number, step, change, .. } => format!("{number}  {step}: {change}"),
-        Record::Done { number } => format!("{number}  done"),
-        Record::Failed { number, why } => format!("{number}  failed: {why}"),
-        Record::Confirmed { .. } => "confirmed".to_owned(),
-        Record::Undoing { step, .. } => {
-            step.as_ref().map_or_else(|| "undoing everything".to_owned(), |step| format!("undoing {step}"))
-        }
-        Record::Restoring { number } => format!("{number}  packages come back"),
-        Record::Restored { number } => format!("{number}  packages are back"),
-        Record::Undone { conflicts: 0, .. } => "undone".to_owned(),
-        Record::Undone { conflicts, .. } => {
-            format!("undone, {conflicts} things kept as they were changed since")
-        }
-    }
-}
-
-pub(crate) fn status(args: &StateArgs) -> anyhow::Result<Exit> {
-    let dir = &args.state;
-    let mut text = String::new();
-    match Journals::of(dir).waiting()? {
-        Some(Kept { id, journal: Ok(_) }) => {
-            let _ = writeln!(
-                text,
-                "changes {id} wait: doorward confirm {id} keeps them, doorward undo {id} takes them back"
-            );
-        }
-        Some(Kept { id, journal: Err(why) }) => {
-            let _ = writeln!(text, "changes {id} have to be seen to: {}", escape(&why.to_string()));
-        }
-        None => text += "no changes wait\n",
-    }
-    if dir.exists()
-        && let Some(owner) = doorward_linux_change::owner(dir)?
-    {
-        let _ = writeln!(text, "{} changes this host now", escape(&owner.to_string()));
-    }
-    output::print(&text)?;
-    Ok(Exit::Done)
 }

@@ -19,6 +19,30 @@ fn a_plan_is_a_file_that_teaches() {
 }
 
 #[test]
+fn a_plan_for_programs() {
+    let place = Place::new();
+    let document = plan(&place, &["--format", "json"]);
+    insta::assert_snapshot!("plan_json", document);
+    // The plan's own file beside it: that one is applied.
+    assert_eq!(plan(&place, &["--format", "json", "-o", "plan.toml"]), document);
+    assert_eq!(plan(&place, &["--format", "json", "--check", "plan.toml"]), document);
+    let file = std::fs::read_to_string(place.path().join("plan.toml")).unwrap();
+    assert_eq!(file, plan(&place, &[]));
+    place.fails(2, &with(&with(&PLAN, &SAVED), &["--format", "json", "--emit", "shell"]));
+}
+
+#[test]
+fn where_nothing_was_applied_programs_are_told_so() {
+    let place = Place::new();
+    let at = ["--state", "none", "--format", "json"];
+    let told: Vec<String> = ["status", "log", "verify"].map(|word| place.says(0, &with(&[word], &at))).into();
+    insta::assert_snapshot!("nothing_applied_json", told.concat());
+    // An error is told in words, and is no document.
+    let failed = place.run(&with(&["log", "7"], &at));
+    assert_eq!((failed.status.code(), failed.stdout.as_slice()), (Some(3), &[][..]));
+}
+
+#[test]
 fn a_plan_for_other_means() {
     let place = Place::new();
     for form in ["ansible", "systemd-preset", "shell"] {

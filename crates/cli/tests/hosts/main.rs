@@ -4,6 +4,8 @@
 mod audited;
 mod changed;
 mod crashed;
+mod faults;
+mod rebooted;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -1,8 +1,10 @@
 //! A changed setting is a setting of a file, and takes a door from the network that is not the site's own.
 
+use doorward_knowledge::Index;
+
 use super::targets::Targets;
-use super::{Found, Rule};
-use crate::{Action, Rebind};
+use super::{Found, Rule, Violation};
+use crate::{Action, Plan, Rebind, Step};
 
 pub(super) fn check(targets: &Targets<'_>, found: &mut Found<'_>) {
     for (at, step) in targets.changes() {
@@ -17,6 +19,25 @@ pub(super) fn check(targets: &Targets<'_>, found: &mut Found<'_>) {
             }
         }
     }
+}
+
+/// A plan may come from anybody, and its checks are run as root: only what the knowledge gives is run.
+pub(super) fn foreign(plan: &Plan, index: &Index<'_>) -> Vec<Violation> {
+    let known = |check: &String| {
+        let mut all = index.services().flat_map(|e| &e.restrict).filter_map(|r| r.check.as_ref());
+        all.any(|known| known == check)
+    };
+    let foreign = |step: &Step| match &step.action {
+        Action::Rebind(Rebind { check: Some(check), .. }) if !known(check) => Some(Violation {
+            step: step.id.clone(),
+            rule: Rule::Setting,
+            text: format!("no entry of the knowledge checks a configuration with {check}"),
+            way_out: "take `check` out of the step, or add it to an entry in a folder for --knowledge"
+                .to_owned(),
+        }),
+        _ => None,
+    };
+    plan.changes().filter_map(foreign).collect()
 }
 
 fn wrong(rebind: &Rebind) -> Vec<String> {

@@ -59,8 +59,9 @@ fn changes<'p>(step: &'p Step, services: &HashMap<&str, &Service>, direction: Di
     if let Action::Rebind(rebind) = &step.action {
         list.push(Change::ByHand(match direction {
             Direction::Apply => {
+                let check = rebind.check.as_ref().map(|c| format!(", check it with {c}")).unwrap_or_default();
                 format!(
-                    "set {} to {} in {}, and restart {}",
+                    "set {} to {} in {}{check}, and restart {}",
                     rebind.setting, rebind.to, rebind.file, rebind.service
                 )
             }

@@ -112,20 +112,8 @@ fn action(out: &mut String, action: &Action) {
         }
         Action::Keep { service, reason } => {
             line(out, "service", service, true);
-            line(out, "reason", reason_word(*reason), true);
+            line(out, "reason", reason.as_str(), true);
         }
-    }
-}
-
-fn reason_word(reason: KeepReason) -> &'static str {
-    match reason {
-        KeepReason::ByHand => "by-hand",
-        KeepReason::Unknown => "unknown",
-        KeepReason::Role => "role",
-        KeepReason::Base => "base",
-        KeepReason::Admin => "admin",
-        KeepReason::Configured => "configured",
-        KeepReason::Needed => "needed",
     }
 }
 

@@ -9,6 +9,7 @@ use super::facts::Facts;
 use super::groups::Groups;
 use super::rebind;
 use super::words::{evidence, said};
+use crate::fingerprint::is_for_one_boot;
 use crate::{Action, ClosedDoor, KeepReason, Saves, Step, StepId};
 
 /// Settings to change, then what is kept.
@@ -17,7 +18,7 @@ pub(super) fn steps(facts: &Facts<'_>, candidates: &Candidates, groups: &Groups)
     for service in facts.assessment.audit.services.iter().filter(|s| s.lives()) {
         let Some(node) = facts.graph().node(&service.name) else { continue };
         let gone = service.verdict.is_candidate() && !facts.lives(node);
-        if gone || groups.of(node).is_some() {
+        if gone || groups.of(node).is_some() || is_for_one_boot(&service.name) {
             continue;
         }
         match service.verdict {

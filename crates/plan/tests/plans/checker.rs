@@ -1,9 +1,9 @@
 //! What is refused, rule by rule.
 
 use doorward_model::DependencyKind::{Requires, Triggers, Wants};
-use doorward_plan::{Action, Parts, Plan, Prefer, Rule, Step, StepId, Units};
+use doorward_plan::{Action, Parts, Plan, Prefer, Rule, Step, StepId, Units, check_commands};
 
-use crate::made::{Made, changes};
+use crate::made::{INDEX, Made, changes};
 
 fn site() -> Made {
     Made::host()
@@ -229,6 +229,28 @@ fn a_setting_must_be_one_and_close_something() {
     assert_eq!(with(&|r| r.check = Some("sh -c x".into())), [Rule::Setting]);
     assert!(with(&|r| r.service = "ssh.service".into()).contains(&Rule::LastWayIn));
     assert!(with(&|r| r.service = "nginx.service".into()).contains(&Rule::Role));
+}
+
+#[test]
+fn a_check_of_a_setting_is_one_that_the_knowledge_gives() {
+    let host = site().runs("redis-server.service", "/usr/bin/redis-server").tcp("0.0.0.0", 6379).uses(
+        "nginx.service",
+        "redis-server.service",
+        "127.0.0.1:6379",
+    );
+    let mut plan = host.plan();
+    assert_eq!(check_commands(&plan, &INDEX), []);
+    let mut with = |check: &str| {
+        edit(&mut plan, "rebind:redis-server.service", |s| {
+            let Action::Rebind(rebind) = &mut s.action else { panic!() };
+            rebind.check = Some(check.to_owned());
+        });
+        check_commands(&plan, &INDEX).into_iter().map(|v| v.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(with("/usr/sbin/nginx -t"), []);
+    for foreign in ["/bin/rm -rf /srv", "/usr/sbin/nginx -t -c /tmp/x", "/usr/sbin/nginx"] {
+        assert_eq!(with(foreign), [Rule::Setting], "{foreign}");
+    }
 }
 
 #[test]

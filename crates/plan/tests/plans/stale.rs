@@ -36,6 +36,7 @@ fn an_unchanged_host_is_the_same_after_a_reboot() {
             ("session-4.scope", Manager::Systemd, Start::Unknown),
             ("user@1000.service", Manager::Systemd, Start::Static),
             ("run-r1.service", Manager::Systemd, Start::Manual),
+            ("doorward-boot-verify.service", Manager::Systemd, Start::Enabled),
         ] {
             s.services.push(Service { name: name.into(), manager, start, ..Service::default() });
         }
