@@ -18,6 +18,9 @@ use crate::network::Seat;
 use crate::stepped::Stepped;
 use crate::{Door, LabError, RootSpec, command, disk, guest, network};
 
+/// Where a host has the library of [`Host::stepped`]: in memory, so that no disk shows it.
+const STEPPED: &str = "/run/doorward-stepped.so";
+
 /// How long [`Host::run`] waits.
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -119,12 +122,15 @@ impl Host {
         command.spawn().doing(|| format!("start a command in {}", self.spec.name))
     }
 
-    /// A command that stops each time after its main thread has synced `file` of the host (`fdatasync`), and first
-    /// before it begins: [`Stepped::step`] lets it go on.
+    /// Starts a command that stops each time after it has brought `file` of the host to disk (`fdatasync`):
+    /// [`Stepped::step`] lets it go on.
     pub fn stepped<S: AsRef<OsStr>>(&self, file: &str, words: &[S]) -> Result<Stepped, LabError> {
-        let mut enter = self.command(&["/bin/sh", "-c", Stepped::START, "sh"])?;
+        let folder = self.bench.folder(self.seat).join("stepped");
+        self.put(&Stepped::library(&folder)?, STEPPED)?;
+        let (library, file) = (format!("LD_PRELOAD={STEPPED}"), format!("STEPPED_FILE={file}"));
+        let mut enter = self.command(&["/usr/bin/env", &library, &file])?;
         enter.args(words);
-        Stepped::start(enter, words, file, self.bench.folder(self.seat).join("stepped"))
+        Stepped::start(enter, words, folder)
     }
 
     /// Reads a file of the host, running or off.

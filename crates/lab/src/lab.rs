@@ -29,7 +29,7 @@ const TOOLS: [(&str, &str); 6] = [
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
     ("chroot", "coreutils"),
-    ("strace", "strace"),
+    ("cc", "gcc"),
 ];
 
 /// A switch that hosts and clients are plugged into. Hosts and clients may outlive it: the last one cleans up.
