@@ -105,25 +105,25 @@ fn ddmin(host: &mut Host, all: Vec<usize>) -> Vec<usize> {
     if host.passes_with(&[]) {
         return Vec::new();
     }
+    let instance = host.instance;
     let (mut kept, mut parts) = (all, 2);
     while kept.len() > 1 {
         let size = kept.len().div_ceil(parts);
         // What a chunk requires is kept with it; what requires it goes with it.
         let chunks: Vec<&[usize]> = kept.chunks(size).collect();
         let only = |chunk: &[usize]| -> Vec<usize> {
-            let required = |item: usize| chunk.iter().any(|&of| host.instance.down[of].contains(&item));
+            let required = |item: usize| chunk.iter().any(|&of| instance.down[of].contains(&item));
             kept.iter().copied().filter(|&item| required(item)).collect()
         };
         let without = |chunk: &[usize]| -> Vec<usize> {
-            let goes = |item: usize| chunk.iter().any(|&of| host.instance.up[of].contains(&item));
+            let goes = |item: usize| chunk.iter().any(|&of| instance.up[of].contains(&item));
             kept.iter().copied().filter(|&item| !goes(item)).collect()
         };
-        let subsets: Vec<Vec<usize>> =
-            chunks.iter().map(|chunk| only(chunk)).filter(|set| set.len() < kept.len()).collect();
-        let rests: Vec<Vec<usize>> = chunks.iter().map(|chunk| without(chunk)).collect();
-        if let Some(subset) = subsets.into_iter().find(|subset| host.passes_with(subset)) {
+        let mut subsets = chunks.iter().map(|chunk| only(chunk)).filter(|set| set.len() < kept.len());
+        let mut rests = chunks.iter().map(|chunk| without(chunk));
+        if let Some(subset) = subsets.find(|subset| host.passes_with(subset)) {
             (kept, parts) = (subset, 2);
-        } else if let Some(rest) = rests.into_iter().find(|rest| host.passes_with(rest)) {
+        } else if let Some(rest) = rests.find(|rest| host.passes_with(rest)) {
             (kept, parts) = (rest, (parts - 1).max(2));
         } else if parts >= kept.len() {
             break;
@@ -134,13 +134,15 @@ fn ddmin(host: &mut Host, all: Vec<usize>) -> Vec<usize> {
     kept
 }
 
+/// Its authors' default without priors.
+const UNINFORMED: f64 = 0.1;
+
 /// Wang et al. 2021: drops the set with the greatest expected gain, by probabilities that each failure raises.
 #[expect(clippy::cast_precision_loss, reason = "some thousands")]
 fn prob_dd(host: &mut Host, mut kept: Vec<usize>, informed: bool) -> Vec<usize> {
     let count = kept.len();
-    let mut p: Vec<f64> = (0..count)
-        .map(|item| if informed { host.instance.priors[item] } else { (3.0 / count as f64).min(0.5) })
-        .collect();
+    let mut p: Vec<f64> =
+        (0..count).map(|item| if informed { host.instance.priors[item] } else { UNINFORMED }).collect();
     loop {
         let order = order(host.instance, &|item| p[item]);
         let open: Vec<usize> =
@@ -155,6 +157,10 @@ fn prob_dd(host: &mut Host, mut kept: Vec<usize>, informed: bool) -> Vec<usize> 
             if gain > most {
                 (best, most) = (at + 1, gain);
             }
+        }
+        // What only goes with something that is all but known to be needed teaches nothing by failing with it.
+        if open[..best].iter().map(|&item| 1.0 - p[item]).product::<f64>() < 1e-3 {
+            best = 1;
         }
         let dropped = &open[..best];
         let rest: Vec<usize> = kept.iter().copied().filter(|item| !dropped.contains(item)).collect();
