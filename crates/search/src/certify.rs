@@ -45,8 +45,7 @@ impl Engine {
         asks
     }
 
-    /// The entry that shows that this set passes, if there is one. Nothing shut is the untouched site:
-    /// it passes.
+    /// What shows that this set passes, if anything does.
     pub(crate) fn confirmed(&self, shut: &Set) -> Option<Confirmed> {
         let fresh = self.confirm_from.min(self.log.len());
         if shut.is_clear() && fresh == 0 {
@@ -89,7 +88,7 @@ impl Engine {
         self.log.iter().any(|entry| entry.sound(self.tests) && with.is_subset(&entry.shut))
     }
 
-    /// Log-odds that this very set breaks the test, from trials made for that purpose, beginning with even odds.
+    /// Log-odds that this very set breaks the test, from trials made for that purpose, or for any; from even odds.
     pub(crate) fn log_odds(&self, log: &[Entry], shut: &Set, purpose: Option<Purpose>, test: usize) -> f64 {
         let Some(rates) = self.rates(test) else { return 0.0 };
         log.iter()

@@ -1,6 +1,6 @@
 //! What was tried and what came out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +74,10 @@ pub enum LogError {
         /// The item's name.
         item: String,
     },
-    /// It is damaged: names are twice there, or trials tell of what has no name, or of a test that passed and failed.
+    /// A name is there twice.
+    #[error("the log names {0:?} twice")]
+    Twice(String),
+    /// It is damaged: a trial tells of what has no name, of an item twice, or of a test that passed and failed.
     #[error("the log is damaged in trial {0}")]
     Damaged(usize),
 }
@@ -115,7 +118,8 @@ impl Log {
         let mut trials = Vec::new();
         for trial in &self.trials {
             let shut: Vec<Item> = trial.shut.iter().filter_map(|&at| here[at as usize]).collect();
-            let still_ran = (0..).zip(&here).any(|(at, item)| item.is_none() && !trial.shut.contains(&at));
+            let stopped: HashSet<u32> = trial.shut.iter().copied().collect();
+            let still_ran = (0..).zip(&here).any(|(at, item)| item.is_none() && !stopped.contains(&at));
             let whole = graph.closed_within(&shut, &graph.empty());
             let unmoved = graph.closed_within(&shut, &moved);
             let on = |of: &[u32]| -> Vec<u32> { of.iter().filter_map(|&at| tests[at as usize]).collect() };
@@ -136,12 +140,19 @@ impl Log {
     }
 
     fn check(&self) -> Result<(), LogError> {
+        for names in [&self.candidates, &self.tests] {
+            let mut seen = HashSet::new();
+            if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
+                return Err(LogError::Twice(twice.clone()));
+            }
+        }
         for (at, trial) in self.trials.iter().enumerate() {
             let known = |of: &[u32], names: &[String]| of.iter().all(|&place| (place as usize) < names.len());
             let sound = known(&trial.shut, &self.candidates)
                 && known(&trial.failed, &self.tests)
                 && known(&trial.passed, &self.tests)
-                && trial.failed.iter().all(|test| !trial.passed.contains(test));
+                && trial.failed.iter().all(|test| !trial.passed.contains(test))
+                && trial.shut.iter().collect::<HashSet<_>>().len() == trial.shut.len();
             if !sound {
                 return Err(LogError::Damaged(at + 1));
             }

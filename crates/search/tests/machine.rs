@@ -107,6 +107,9 @@ fn problems_and_logs_that_are_none_are_refused() {
     };
     assert_eq!(refused(&larger, log(&[7], &[], &[0])), LogError::Damaged(1));
     assert_eq!(refused(&larger, log(&[0], &[0], &[0])), LogError::Damaged(1));
+    assert_eq!(refused(&larger, log(&[0, 0], &[], &[0])), LogError::Damaged(1));
+    let twice = doorward_search::Log { tests: vec!["works".into(); 2], ..log(&[0], &[], &[0]) };
+    assert_eq!(refused(&larger, twice), LogError::Twice("works".into()));
     assert_eq!(refused(&larger, log(&[1], &[], &[0])), LogError::Open { trial: 1, item: "second".into() });
     assert_eq!(refused(&smaller, log(&[0, 1], &[], &[0])), LogError::Gone("second".into()));
     // Carried over, the trial says that the first can be shut.
