@@ -6,6 +6,9 @@ use crate::noise::Rates;
 /// Where the line may break before its risky part, at least that likely, that part is left alone.
 const LATE: f64 = 0.02;
 
+/// Weight of the other tests where the likeliest to fail is undecided between prefixes.
+const TIE: f64 = 0.01;
+
 /// Binary entropy in bits.
 pub(crate) fn entropy(p: f64) -> f64 {
     if p <= 0.0 || p >= 1.0 { 0.0 } else { -p * p.log2() - (1.0 - p) * (1.0 - p).log2() }
@@ -34,8 +37,14 @@ pub(crate) fn lengths(
         risky > 0 && failing.iter().any(|sums| sums[risky - 1] > LATE && sums[risky - 1] < 1.0 - LATE);
     let longest = if undecided { risky } else { line.len() };
 
+    // The test likeliest to fail stands for all, which mostly need the same: to halve where that one breaks ends the
+    // search soonest, as measured. Where results err, each test's own bits count: they are repeated evidence.
+    let noisy = rates(0).is_some();
     let told = |length: usize| -> f64 {
-        failing.iter().enumerate().map(|(test, sums)| bits(sums[length - 1], rates(test))).sum()
+        let each = |test: usize| bits(failing[test][length - 1], rates(test));
+        let sum: f64 = (0..failing.len()).map(each).sum();
+        let likeliest = failing.iter().map(|sums| sums[length - 1]).fold(0.0, f64::max);
+        if noisy { sum } else { entropy(likeliest) + TIE * sum }
     };
     let Some(best) = (1..=longest).max_by(|&a, &b| told(a).total_cmp(&told(b))) else { return Vec::new() };
     if lanes == 1 {
