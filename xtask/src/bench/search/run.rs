@@ -120,7 +120,8 @@ fn one(cell: &Cell, units: &Units, seed: u64, peers: bool) -> Measured {
     let (mut rounds, mut seconds) = (0, 0.0);
     let mut search =
         Search::start(&instance.problem, &settings(cell, instance.tests)).expect("settings that fit");
-    let mut before: Vec<bool> = vec![false; instance.up.len()];
+    // What each lane's host has shut.
+    let mut before = vec![vec![false; instance.up.len()]; cell.lanes];
     let found = loop {
         match search {
             Search::Done(found) => break Some(found.report().clone()),
@@ -129,14 +130,15 @@ fn one(cell: &Cell, units: &Units, seed: u64, peers: bool) -> Measured {
                 rounds += 1;
                 let mut slowest: f64 = 0.0;
                 let mut results = Vec::new();
-                for lane in round.lanes() {
+                for (lane, before) in round.lanes().iter().zip(&mut before) {
                     let shut = flags(&instance, lane.shut.iter().map(|item| item.index()));
-                    let changed = shut.iter().zip(&before).filter(|(now, before)| now != before).count();
+                    let changed =
+                        shut.iter().zip(before.iter()).filter(|(now, before)| now != before).count();
                     #[expect(clippy::cast_precision_loss, reason = "counts")]
                     let time = 38.0 + 2.0 * changed as f64;
                     slowest = slowest.max(time);
                     results.push(outcomes(&instance, cell, &shut, &mut rng));
-                    before = shut;
+                    *before = shut;
                 }
                 seconds += slowest;
                 search = round.answer(&results).expect("answers that fit");
