@@ -7,6 +7,7 @@ pub(crate) mod hives;
 pub(crate) mod load;
 pub(crate) mod measure;
 pub(crate) mod plan;
+pub(crate) mod search;
 mod table;
 
 use std::path::Path;

@@ -24,6 +24,8 @@ enum Chore {
     BenchHives(bench::hives::Arguments),
     /// Measure planning for made hosts of growing size
     BenchPlan(bench::plan::Arguments),
+    /// Measure the search for what can be shut, beside its peers
+    BenchSearch(bench::search::Arguments),
     /// Time a command as whole processes (the benchmark runs this in its host)
     #[command(hide = true)]
     Measure(bench::measure::Arguments),
@@ -44,6 +46,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::BenchPlan(arguments) => bench::plan::run(&arguments),
         Chore::BenchHives(arguments) => bench::hives::run(&arguments),
+        Chore::BenchSearch(arguments) => bench::search::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Measure(arguments) => bench::measure::run(&arguments),
         Chore::Listen(arguments) => bench::load::listen(&arguments),
