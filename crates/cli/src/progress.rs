@@ -1,5 +1,6 @@
 //! Progress of what takes long, on standard error; bars only on a terminal.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use doorward_change::{Change, Observer, PreparedStep};
@@ -63,6 +64,38 @@ impl Machines {
 }
 
 impl Drop for Machines {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how many of the site's checks are done, and how many of them failed.
+pub(crate) struct Checks {
+    bar: ProgressBar,
+    failed: AtomicUsize,
+}
+
+impl Checks {
+    /// A bar for that many.
+    pub(crate) fn new(all: usize) -> Self {
+        let bar = ProgressBar::new(all as u64);
+        if let Ok(style) = ProgressStyle::with_template("testing [{bar:40}] {pos}/{len}{msg}, {eta} left") {
+            bar.set_style(style);
+        }
+        Self { bar, failed: AtomicUsize::new(0) }
+    }
+
+    /// One more is done.
+    pub(crate) fn done(&self, failed: bool) {
+        if failed {
+            let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+            self.bar.set_message(format!(", {failed} failed"));
+        }
+        self.bar.inc(1);
+    }
+}
+
+impl Drop for Checks {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

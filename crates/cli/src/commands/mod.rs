@@ -5,6 +5,7 @@ mod audit;
 mod explain;
 mod generate;
 mod plan;
+mod site;
 mod undo;
 
 use crate::args::{Args, Command};
@@ -22,6 +23,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Undo(undo)) => undo::undo(&undo),
         Some(Command::Log(log)) => undo::log(&log),
         Some(Command::Status(state)) => undo::status(&state),
+        Some(Command::Site(site)) => site::run(&site),
         Some(Command::Config) => generate::config(),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(&directory),

@@ -1,0 +1,12 @@
+//! `doorward site`.
+
+mod check;
+
+use crate::args::SiteCommand;
+use crate::exit::Exit;
+
+pub(crate) fn run(command: &SiteCommand) -> anyhow::Result<Exit> {
+    match command {
+        SiteCommand::Check(args) => check::run(args),
+    }
+}
