@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-pub(crate) use site::{CheckArgs, SiteCommand, SiteFormat};
+pub(crate) use site::{CheckArgs, RecordArgs, SiteCommand, SiteFormat};
 
 const EXIT_CODES: &str = "\
 Exit codes:

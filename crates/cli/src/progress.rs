@@ -6,6 +6,7 @@ use std::time::Duration;
 use doorward_change::{Change, Observer, PreparedStep};
 use doorward_plan::StepId;
 use doorward_report::escape;
+use doorward_site::Recording;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Shows how much of the watching is done.
@@ -96,6 +97,35 @@ impl Checks {
 }
 
 impl Drop for Checks {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how many pages of a site are recorded.
+pub(crate) struct Pages {
+    bar: ProgressBar,
+}
+
+impl Pages {
+    /// A bar that knows of no page yet.
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} pages") {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+
+    /// Sets what is done.
+    pub(crate) fn set(&self, now: Recording) {
+        self.bar.set_message(format!("recording, round {} of {}", now.round, now.rounds));
+        self.bar.set_length(now.known as u64);
+        self.bar.set_position(now.done as u64);
+    }
+}
+
+impl Drop for Pages {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

@@ -12,16 +12,23 @@
 #![forbid(unsafe_code)]
 
 mod baseline;
+mod coverage;
 mod file;
+mod logs;
 mod net;
 mod outcome;
+mod record;
 mod results;
 mod run;
 mod values;
 
 pub use baseline::{Baseline, Broken, Measured, NoBaseline};
+pub use coverage::{Coverage, Endpoint, coverage};
 pub use file::*;
+pub use logs::{LogPath, LogPaths};
 pub use outcome::{Exchange, Mismatch, Outcome, Outcomes, Test, Verdict};
+pub use record::{NotRecorded, RecordSettings, Recorded, Recording, Refused, record};
 pub use results::{Case, Ending, MOST_CASES, ResultsError, junit, tap, write_junit};
 pub use run::{Settings, run};
+pub use url::Url;
 pub use values::{InvalidValue, JsonQuery, Pattern, Sha256, Size, Time};

@@ -62,6 +62,24 @@ pub struct Request {
     pub capture: BTreeMap<String, Capture>,
 }
 
+impl Request {
+    /// A plain GET.
+    pub fn get(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            method: None,
+            header: BTreeMap::new(),
+            body: None,
+            form: None,
+            json: None,
+            multipart: None,
+            follow: None,
+            expect: Expect::default(),
+            capture: BTreeMap::new(),
+        }
+    }
+}
+
 /// A field, or a file, of a form with files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -48,10 +48,8 @@ pub fn junit(bytes: &[u8]) -> Result<Vec<Case>, ResultsError> {
                     end(kind, &mut case, &mut cases).map_err(wrong)?;
                 }
             }
-            Event::Text(text) => {
-                let raw = text.as_ref();
-                tell(&open, &mut case, &unescape(raw).unwrap_or(raw.into()));
-            }
+            Event::Text(text) => tell(&open, &mut case, text.as_ref()),
+            Event::GeneralRef(name) => tell(&open, &mut case, &super::resolved(&name)),
             Event::CData(text) => tell(&open, &mut case, text.as_ref()),
             Event::DocType(_) => return Err(wrong("a document type, which is refused".to_owned())),
             Event::Eof if open.is_empty() && any => return Ok(cases.all),
@@ -105,7 +103,8 @@ fn begin(kind: Kind, start: &BytesStart<'_>, case: &mut Option<Open>) {
             *case = Some(Open { name, took, failed: None, skipped: false });
         }
         (Kind::Failure, Some(case)) if case.failed.is_none() => {
-            case.failed = Some(attribute(start, "message").unwrap_or_default());
+            let message = attribute(start, "message").unwrap_or_default();
+            case.failed = Some(if message.is_empty() { message } else { message + "\n" });
         }
         (Kind::Skipped, Some(case)) => case.skipped = true,
         _ => {}
@@ -133,11 +132,7 @@ fn end(kind: Kind, case: &mut Option<Open>, cases: &mut Cases) -> Result<(), Str
 fn tell(open: &[Kind], case: &mut Option<Open>, text: &str) {
     if let (Some(Kind::Failure), Some(Open { failed: Some(why), .. })) = (open.last(), case)
         && why.len() < TEXT_LIMIT
-        && !text.trim().is_empty()
     {
-        if !why.is_empty() {
-            why.push('\n');
-        }
         why.push_str(&text[..text.floor_char_boundary(TEXT_LIMIT.min(text.len()))]);
     }
 }
@@ -161,7 +156,7 @@ mod tests {
 <testcase classname="pay" name="by card &amp; code" time="1.5"/>
 <testcase classname="pay" name="by card &amp; code" time="x"><failure message="no &lt;button&gt;">at line 5</failure><failure/></testcase>
 <testcase name="later"><skipped/></testcase>
-<testsuite><testcase classname="mail" name="mail form"><system-out>said</system-out><error><![CDATA[<refused>]]></error></testcase></testsuite>
+<testsuite><testcase classname="mail" name="mail form"><system-out>said</system-out><error><![CDATA[<refused>]]> &amp; &#103;one</error></testcase></testsuite>
 </testsuite></testsuites>"#;
 
     #[test]
@@ -175,7 +170,7 @@ mod tests {
                 ("pay by card & code", &Ending::Passed),
                 ("pay by card & code (2)", &failed("no <button>\nat line 5")),
                 ("later", &Ending::Skipped),
-                ("mail form", &failed("<refused>")),
+                ("mail form", &failed("<refused> & gone")),
             ]
         );
         assert_eq!(cases[0].took, Some(Duration::from_millis(1500)));

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::BytesRef;
+
 use crate::outcome::short;
 
 mod junit;
@@ -48,6 +51,16 @@ pub struct ResultsError {
     pub place: String,
     /// What is wrong there.
     pub text: String,
+}
+
+/// What an entity of XML stands for: one of the five that need no definition, or a character by its number; else as it is
+/// written.
+pub(crate) fn resolved(name: &BytesRef<'_>) -> String {
+    if let Ok(Some(character)) = name.resolve_char_ref() {
+        return character.to_string();
+    }
+    let written: &str = name.as_ref();
+    resolve_predefined_entity(written).map_or_else(|| format!("&{written};"), str::to_owned)
 }
 
 /// Cases with names of their own.

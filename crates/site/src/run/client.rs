@@ -36,7 +36,6 @@ pub(crate) struct Question {
     pub(crate) body: Vec<u8>,
 }
 
-#[expect(dead_code, reason = "the crawler asks so")]
 impl Question {
     pub(crate) fn get(url: Url) -> Self {
         Self { method: Method::GET, url, headers: Vec::new(), body: Vec::new() }

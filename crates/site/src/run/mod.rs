@@ -31,7 +31,7 @@ pub struct Settings {
     pub lanes: NonZeroUsize,
     /// Set from elsewhere, no further check is begun; those that were not have no outcome.
     pub stop: Arc<AtomicBool>,
-    trusted: Arc<Trusted>,
+    pub(crate) trusted: Arc<Trusted>,
 }
 
 /// More checks at a time than this would test the site's load, not its parts.

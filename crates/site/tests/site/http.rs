@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -325,7 +326,7 @@ fn checks_run_side_by_side_and_stop_when_told() {
     let server = serve(|_| [vec![Piece::Wait(Duration::from_millis(300))], html("x")].concat());
     let mut text = format!("version = 1\nurl = \"http://{server}/\"\n");
     for number in 0..8 {
-        text += &format!("[[http]]\nname = \"{number}\"\n[[http.request]]\nurl = \"/\"\n");
+        let _ = write!(text, "[[http]]\nname = \"{number}\"\n[[http.request]]\nurl = \"/\"\n");
     }
     let began = Instant::now();
     let outcomes = run(&text);
@@ -336,7 +337,7 @@ fn checks_run_side_by_side_and_stop_when_told() {
     let settings = Settings::default();
     let stop = settings.stop.clone();
     let outcomes = doorward_site::run(&read(&text).unwrap(), &settings, &|_| {
-        stop.store(true, std::sync::atomic::Ordering::Relaxed)
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     assert!(outcomes.tests.len() < 8, "{}", outcomes.tests.len());
 }

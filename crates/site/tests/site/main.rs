@@ -3,6 +3,7 @@
 
 mod http;
 mod programs;
+mod record;
 mod server;
 mod sockets;
 

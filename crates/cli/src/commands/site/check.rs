@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use doorward_report::escape;
-use doorward_site::{Baseline, NoBaseline, Outcome, Outcomes, Settings, Site, Verdict};
+use doorward_site::{Baseline, Coverage, LogPaths, NoBaseline, Outcome, Outcomes, Settings, Site, Verdict};
 
 use crate::args::{CheckArgs, SiteFormat};
 use crate::exit::Exit;
@@ -17,14 +17,16 @@ const VERSION: u32 = 1;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let site = read(&args.file)?;
+    let logs = super::record::read_logs(&args.logs)?;
+    let coverage = (!args.logs.is_empty()).then(|| doorward_site::coverage(&site, &[], &logs));
     let mut settings = Settings::default();
     settings.address = args.address;
     settings.lanes = args.lanes;
     let runs = run_all(&site, &settings, args.repeat.get());
     let failed = runs.iter().any(|run| run.failed().next().is_some());
     let text = match args.format {
-        SiteFormat::Text => text(&site, &runs),
-        SiteFormat::Json => json(&site, &runs)?,
+        SiteFormat::Text => text(&site, &runs, coverage.as_ref()),
+        SiteFormat::Json => json(&site, &runs, coverage.as_ref())?,
         SiteFormat::Junit => doorward_site::write_junit(site.url.as_str(), &runs),
     };
     output::print(&text)?;
@@ -54,7 +56,7 @@ fn read(file: &Path) -> anyhow::Result<Site> {
     Ok(site)
 }
 
-fn json(site: &Site, runs: &[Outcomes]) -> anyhow::Result<String> {
+fn json(site: &Site, runs: &[Outcomes], coverage: Option<&Coverage>) -> anyhow::Result<String> {
     let flaky: Vec<_> = match Baseline::of(runs) {
         Ok(baseline) => baseline.tests,
         Err(_) => Vec::new(),
@@ -64,7 +66,7 @@ fn json(site: &Site, runs: &[Outcomes]) -> anyhow::Result<String> {
         .filter(|_| runs.len() > 1)
         .map(|t| serde_json::json!({"test": t.test(), "failed": t.failed, "false_fail_rate": t.false_fail_rate, "at_most": t.at_most}))
         .collect();
-    let value = serde_json::json!({"version": VERSION, "site": site.url, "runs": runs, "rates": rates});
+    let value = serde_json::json!({"version": VERSION, "site": site.url, "runs": runs, "rates": rates, "coverage": coverage});
     Ok(serde_json::to_string_pretty(&value)? + "\n")
 }
 
@@ -78,7 +80,7 @@ struct Row<'a> {
     worst: Option<&'a Outcome>,
 }
 
-fn text(site: &Site, runs: &[Outcomes]) -> String {
+fn text(site: &Site, runs: &[Outcomes], coverage: Option<&Coverage>) -> String {
     let rows = rows(runs);
     let style = output::style();
     let mut out =
@@ -104,8 +106,25 @@ fn text(site: &Site, runs: &[Outcomes]) -> String {
     if let (true, Err(why @ NoBaseline::NoTests)) = (rows.iter().all(|r| r.failed == 0), Baseline::of(runs)) {
         out.extend([String::new(), why.to_string()]);
     }
+    if let Some(coverage) = coverage {
+        out.extend([String::new(), coverage_line(coverage)]);
+        let missed = coverage.missed.iter();
+        out.extend(missed.map(|(path, hits)| format!("  not tested: {} ({hits} requests)", escape(path))));
+    }
     out.push(String::new());
     out.join("\n")
+}
+
+/// What of the logs' paths the tests touch, in one line.
+pub(super) fn log_coverage(site: &Site, logs: &LogPaths) -> String {
+    coverage_line(&doorward_site::coverage(site, &[], logs))
+}
+
+fn coverage_line(coverage: &Coverage) -> String {
+    format!(
+        "The tests touch {} of {} paths that the logs know, and so {} of {} requests",
+        coverage.paths_touched, coverage.paths, coverage.requests_touched, coverage.requests
+    )
 }
 
 fn rows(runs: &[Outcomes]) -> Vec<Row<'_>> {
