@@ -121,7 +121,7 @@ pub struct Exchange {
     pub size: u64,
     /// Its sum, without what is ignored.
     pub sha256: Sha256,
-    /// Its beginning, at most [`EXCERPT`] bytes, without what is ignored; empty where it is no text.
+    /// Its beginning, at most 16 KiB, without what is ignored; empty where it is no text.
     pub text: String,
 }
 

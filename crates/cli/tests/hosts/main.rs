@@ -3,6 +3,7 @@
 
 mod audited;
 mod changed;
+mod site;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

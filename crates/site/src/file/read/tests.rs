@@ -145,3 +145,11 @@ proptest! {
         prop_assert_eq!(read(&print(&site)), Ok(site));
     }
 }
+
+#[test]
+fn the_documented_file_is_one() {
+    let document = include_str!("../../../../../docs/site-tests.md");
+    let text = document.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let site = read(text).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((site.len(), site.http[0].request.len()), (6, 4));
+}
