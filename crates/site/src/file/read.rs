@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
-use super::{Capture, HttpCheck, Request, SITE_VERSION, Site, fill};
+use super::{Capture, HttpCheck, Request, SITE_VERSION, Site, Tls, fill};
 
 /// The longest file that is read, in bytes.
 pub const LONGEST: usize = 8 << 20;
@@ -124,8 +124,12 @@ impl Fault {
                 return found;
             }
         }
+        for (at, check) in site.greeting.iter().enumerate() {
+            if let found @ Some(_) = fault("greeting", at, &check.name, wrong_tls(check.tls.as_ref())) {
+                return found;
+            }
+        }
         let plain = (site.tcp.iter().enumerate().map(|(at, c)| ("tcp", at, &c.name)))
-            .chain(site.greeting.iter().enumerate().map(|(at, c)| ("greeting", at, &c.name)))
             .chain(site.dns.iter().enumerate().map(|(at, c)| ("dns", at, &c.name)))
             .map(|(kind, at, name)| (kind, at, name, None));
         let commands = (site.command.iter().enumerate())
@@ -157,7 +161,18 @@ fn wrong_site(site: &Site) -> Option<Wrong> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Some((format!("{url} is no address of a site"), "write http:// or https:// and its host"));
     }
-    None
+    wrong_tls(site.tls.as_ref())
+}
+
+/// What could not both be meant. Nothing of a certificate that is taken for its sum, or taken as any, is looked at.
+fn wrong_tls(tls: Option<&Tls>) -> Option<Wrong> {
+    let tls = tls?;
+    let ways = [tls.ca.is_some(), !tls.pin.is_empty(), tls.insecure];
+    if ways.iter().filter(|&&is| is).count() > 1 {
+        return Some(("tls trusts in two ways".to_owned(), "keep one of ca, pin and insecure"));
+    }
+    let unseen = tls.valid_days.is_some() && (tls.insecure || !tls.pin.is_empty());
+    unseen.then(|| ("valid_days is not looked at with pin or insecure".to_owned(), "take one of them out"))
 }
 
 fn wrong_name(name: &str, new: bool) -> Option<Wrong> {
@@ -180,6 +195,9 @@ fn wrong_program(run: &[String]) -> Option<Wrong> {
 fn wrong_http(site: &Site, check: &HttpCheck) -> Option<Wrong> {
     if check.request.is_empty() {
         return Some(("there is no request".to_owned(), "add [[http.request]] with an url"));
+    }
+    if let wrong @ Some(_) = wrong_tls(check.tls.as_ref()) {
+        return wrong;
     }
     // Values as they may be, to see what addresses come of them.
     let mut known = BTreeMap::new();

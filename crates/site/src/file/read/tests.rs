@@ -81,6 +81,8 @@ fn what_is_wrong_is_told_with_its_place_and_a_way_out() {
         ("version = 1", "version = 0", "line 1, column 1: there is no version 0 (write version = 1)"),
         ("https://shop.example/", "ftp://shop.example/", "is no address of a site"),
         ("https://shop.example/", "shop", "line 3, column 7"),
+        ("valid_days = 14", "insecure = true", "tls trusts in two ways (keep one of ca, pin and insecure)"),
+        ("ca = \"/etc/ssl/own.pem\"", "insecure = true", "valid_days is not looked at with pin or insecure"),
         ("port = 3306", "prot = 3306", "line 34, column 1: unknown field `prot`, expected one of"),
         ("port = 3306", "port = 99999", "line 34, column 8: invalid value: integer `99999`, expected u16"),
         ("\"10s\"", "\"10\"", "line 6, column 14: \"10\" is no time: write 500ms, 10s, 5m or 1h"),
