@@ -1,9 +1,13 @@
 //! The command line. Its doc comments are the help, the man pages and the reference.
 
+mod site;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub(crate) use site::{CheckArgs, RecordArgs, SiteCommand, SiteFormat};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -83,6 +87,9 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Show whether changes wait, and who changes the host now
     Status(StatusArgs),
+    /// Run the site's tests, or write them from the site
+    #[command(subcommand)]
+    Site(SiteCommand),
     /// Print the configuration file with every setting explained
     Config,
     /// Print a completion script for a shell

@@ -1,10 +1,12 @@
 //! Progress of what takes long, on standard error; bars only on a terminal.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use doorward_change::{Change, Observer, PreparedStep};
 use doorward_plan::StepId;
 use doorward_report::escape;
+use doorward_site::Recording;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Shows how much of the watching is done.
@@ -63,6 +65,67 @@ impl Machines {
 }
 
 impl Drop for Machines {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how many of the site's checks are done, and how many of them failed.
+pub(crate) struct Checks {
+    bar: ProgressBar,
+    failed: AtomicUsize,
+}
+
+impl Checks {
+    /// A bar for that many.
+    pub(crate) fn new(all: usize) -> Self {
+        let bar = ProgressBar::new(all as u64);
+        if let Ok(style) = ProgressStyle::with_template("testing [{bar:40}] {pos}/{len}{msg}, {eta} left") {
+            bar.set_style(style);
+        }
+        Self { bar, failed: AtomicUsize::new(0) }
+    }
+
+    /// One more is done.
+    pub(crate) fn done(&self, failed: bool) {
+        if failed {
+            let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+            self.bar.set_message(format!(", {failed} failed"));
+        }
+        self.bar.inc(1);
+    }
+}
+
+impl Drop for Checks {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how many pages of a site are recorded.
+pub(crate) struct Pages {
+    bar: ProgressBar,
+}
+
+impl Pages {
+    /// A bar that knows of no page yet.
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} pages") {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+
+    /// Sets what is done.
+    pub(crate) fn set(&self, now: Recording) {
+        self.bar.set_message(format!("recording, round {} of {}", now.round, now.rounds));
+        self.bar.set_length(now.known as u64);
+        self.bar.set_position(now.done as u64);
+    }
+}
+
+impl Drop for Pages {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

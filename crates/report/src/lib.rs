@@ -18,6 +18,14 @@ pub use view::{Section, View};
 use doorward_assess::explain::Card;
 use doorward_model::Audit;
 
+/// The lines of a table's heading, and of each row, fitted to so many columns. Cells are shown as they are.
+pub fn table(headings: &[&str], rows: &[Vec<String>], width: usize) -> Vec<Vec<String>> {
+    let cells: Vec<&[String]> = rows.iter().map(Vec::as_slice).collect();
+    let widths = table::widths(headings, &cells, width);
+    let headings: Vec<String> = headings.iter().map(|&heading| heading.to_owned()).collect();
+    std::iter::once(&headings).chain(rows).map(|cells| table::lines(cells, &widths)).collect()
+}
+
 /// How text is rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextStyle {

@@ -7,6 +7,7 @@ mod explain;
 mod generate;
 mod log;
 mod plan;
+mod site;
 mod undo;
 mod verify;
 
@@ -27,6 +28,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Log(log)) => log::log(&log),
         Some(Command::Status(status)) => log::status(&status),
         Some(Command::Verify(verify)) => verify::run(&verify),
+        Some(Command::Site(site)) => site::run(&site),
         Some(Command::Config) => generate::config(),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(&directory),

@@ -3,6 +3,7 @@
 
 mod host;
 mod plan;
+mod site;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
