@@ -3,6 +3,7 @@
 //! Every command is run in turn, round after round, so that a machine whose speed drifts drifts for all; what counts
 //! are the ratios of medians. Whole processes are timed from inside the host.
 
+pub(crate) mod changes;
 pub(crate) mod hives;
 pub(crate) mod load;
 pub(crate) mod measure;

@@ -20,6 +20,8 @@ struct Arguments {
 enum Chore {
     /// Measure the audit beside its peers on a real host (needs root)
     Bench(bench::Arguments),
+    /// Measure applying a plan beside bare calls of systemctl on a real host, and the journal (needs root)
+    BenchChanges(bench::changes::Arguments),
     /// Measure the audit of registry hives beside its peers
     BenchHives(bench::hives::Arguments),
     /// Measure planning for made hosts of growing size
@@ -44,6 +46,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::BenchChanges(arguments) => bench::changes::run(&arguments),
         Chore::BenchPlan(arguments) => bench::plan::run(&arguments),
         Chore::BenchHives(arguments) => bench::hives::run(&arguments),
         Chore::BenchSearch(arguments) => bench::search::run(&arguments),

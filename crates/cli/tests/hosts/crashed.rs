@@ -1,8 +1,8 @@
 //! The crash matrix: a plan of many steps is applied, and taken back, on a real host, and at every record of the
 //! journal the power is cut or the program killed. Whatever was lost, the host is as it was.
 //!
-//! A run of the tests tries a few of these moments, another few each time. `DOORWARD_SEED` chooses them again, and
-//! `DOORWARD_CRASHES=all` tries every one.
+//! A run of the tests tries a few of these moments, others each time. `DOORWARD_SEED` chooses them again,
+//! `DOORWARD_CRASHES` says how many; of each test there are several hundred.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -48,25 +48,26 @@ impl fmt::Display for Moment {
     }
 }
 
-/// Which of so many moments a run tries.
+/// Which moments a run tries.
 struct Chosen {
     seed: u64,
     random: fastrand::Rng,
-    all: bool,
+    count: usize,
 }
 
 impl Chosen {
-    fn new() -> Self {
-        let text = |name| std::env::var(name).ok();
+    fn new(count: usize) -> Self {
+        let number = |name| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let seed = text("DOORWARD_SEED").map_or(now, |seed| seed.parse().unwrap());
-        let all = text("DOORWARD_CRASHES").is_some_and(|crashes| crashes == "all");
-        Self { seed, random: fastrand::Rng::with_seed(seed), all }
+        let seed = number("DOORWARD_SEED").unwrap_or(now);
+        eprintln!("DOORWARD_SEED={seed}");
+        let count = number("DOORWARD_CRASHES").map_or(count, |count| count.try_into().unwrap());
+        Self { seed, random: fastrand::Rng::with_seed(seed), count }
     }
 
-    fn of(&mut self, moments: usize, wanted: usize) -> Vec<usize> {
-        let wanted = if self.all { moments } else { wanted };
-        let mut chosen = self.random.choose_multiple(0..moments, wanted);
+    /// A part of them, in percent, among so many.
+    fn of(&mut self, moments: usize, percent: usize) -> Vec<usize> {
+        let mut chosen = self.random.choose_multiple(0..moments, self.count * percent / 100);
         chosen.sort_unstable();
         chosen
     }
@@ -128,8 +129,7 @@ fn a_power_cut_at_any_record_loses_nothing() {
     let doors = open(&host, &client); // first: looking at a socket starts its service
     let before = state(&host);
     plan(&host);
-    let mut chosen = Chosen::new();
-    eprintln!("DOORWARD_SEED={}", chosen.seed);
+    let mut chosen = Chosen::new(CUTS);
     let (sender, images) = sync_channel(1);
     let survivors =
         Survivors { before: &before, doors: &doors, images: Mutex::new(images), failed: Mutex::default() };
@@ -142,13 +142,13 @@ fn a_power_cut_at_any_record_loses_nothing() {
         let records = 2 + 2 * changes(&host);
         let apply = [PROGRAM, "apply", PLAN, "--yes", "--confirm-within", "24h"];
         let (apply, undo) = (Stepping::new("apply", &apply), Stepping::new("undo", &[PROGRAM, "undo"]));
-        let cuts = chosen.of(3 * records, CUTS * 3 / 4);
+        let cuts = chosen.of(3 * records, 75);
         let written = apply.run(&host, 0, &cuts, &mut |cut| sender.send(cut).unwrap());
         assert_eq!(written, records);
         // What runs, and of each removal that packages come back and that they are back; and that all is undone.
         let removals = removals(&host);
         let records = 2 + 2 * removals;
-        let cuts = chosen.of(3 * records, CUTS / 4);
+        let cuts = chosen.of(3 * records, 25);
         let more = undo.run(&host, written, &cuts, &mut |cut| sender.send(cut).unwrap());
         assert_eq!(more, records);
     });
@@ -223,10 +223,9 @@ fn killed_at_any_record_the_timer_puts_all_back() {
     let doors = open(&host, &client);
     let before = state(&host);
     plan(&host);
-    let mut chosen = Chosen::new();
-    eprintln!("DOORWARD_SEED={}", chosen.seed);
+    let mut chosen = Chosen::new(KILLS);
     let records = 2 + 2 * changes(&host);
-    for (id, record) in (1..).zip(chosen.of(records, KILLS)) {
+    for (id, record) in (1..).zip(chosen.of(records, 100)) {
         let journal = format!("/var/lib/doorward/{id}.journal");
         let apply = [PROGRAM, "apply", PLAN, "--yes", "--confirm-within", "24h"];
         let mut program = host.stepped(&journal, &apply).unwrap();

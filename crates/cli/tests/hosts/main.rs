@@ -6,6 +6,7 @@ mod changed;
 mod crashed;
 mod faults;
 mod rebooted;
+mod session;
 mod site;
 
 use std::collections::BTreeSet;
