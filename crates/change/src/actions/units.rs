@@ -104,7 +104,7 @@ pub(super) fn links(view: &View<'_>, units: &[String]) -> Result<Vec<PathBuf>, S
                     links.push(path);
                 }
             }
-        } else if is_name(&name)
+        } else if is_unit(&name) // no folder of drop-ins
             && !units.contains(&name)
             && let Node::Link { target } = view.node(&path)?
             && target.file_name().and_then(|f| f.to_str()).is_some_and(|f| units.iter().any(|u| u == f))

@@ -36,7 +36,8 @@ pub(crate) fn case(random: &mut Random) -> (FakeHost, Plan) {
     let mut host = FakeHost::new();
     let services = services(random, &mut host);
     let tables = tables(random, &mut host);
-    for path in ["/etc/systemd/system/other.service", "/etc/other"] {
+    let drop_in = "/etc/systemd/system/other.service.d/more.conf";
+    for path in ["/etc/systemd/system/other.service", drop_in, "/etc/other"] {
         host.write(path, "[Unit]\n");
     }
     host.boot();
