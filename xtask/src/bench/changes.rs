@@ -2,6 +2,7 @@
 //! administrator would type, on the same real host; and what the journal costs on this machine's disk.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Instant;
@@ -38,16 +39,18 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let lab = Lab::open()?;
     let host = lab.host(&roots::EVERYTHING)?;
     host.put(&program, DOORWARD)?;
-    let plan = plan(&host)?;
-    let (mut bare, mut steps, mut whole) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut bare, mut steps, mut whole, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 1..=arguments.runs {
         eprintln!("round {round} of {}", arguments.runs);
-        bare.push(by_hand(&host, &plan)?);
+        // Made anew each time: what is put back by hand is not quite as it was.
+        let plan = plan(&host)?;
+        records.push(records_a_step(&host)?);
         let (in_steps, in_all) = by_plan(&host)?;
         steps.push(in_steps);
         whole.push(in_all);
+        bare.push(by_hand(&host, &plan)?);
     }
-    let [bare, steps, whole] = [bare, steps, whole].map(median);
+    let [bare, steps, whole, records] = [bare, steps, whole, records].map(median);
     println!("Shutting {SERVICES} services on the everything-host, medians of {} runs:\n", arguments.runs);
     println!("| | seconds |\n|---|---:|");
     println!("| `systemctl disable --now`, then `mask`, each unit | {bare:.2} |");
@@ -55,7 +58,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     println!(
         "| `doorward apply` as a whole: two audits, the timer, what starts again within 2 s | {whole:.2} |"
     );
-    let records = records_a_step(&host)?;
     let record = record(arguments)?;
     println!("\n{}", goal("steps / bare calls", steps / bare, BARE_GOAL, steps / bare <= BARE_GOAL));
     let cost = record * records;
@@ -112,13 +114,14 @@ fn by_plan(host: &Host) -> anyhow::Result<(f64, f64)> {
     let began = Instant::now();
     let mut child = apply.spawn()?;
     let lines = BufReader::new(child.stderr.take().context("no pipe")?).lines();
-    let mut steps = Vec::new();
+    let (mut steps, mut said) = (Vec::new(), Vec::new());
     for line in lines {
-        if line?.trim_start().contains(&format!("/{SERVICES}  ")) {
+        said.push(line?);
+        if said.last().is_some_and(|line| line.contains(&format!("/{SERVICES}  "))) {
             steps.push(began.elapsed());
         }
     }
-    ensure!(child.wait()?.success(), "the plan could not be applied");
+    ensure!(child.wait()?.success(), "the plan could not be applied: {}", said.join("\n"));
     let all = began.elapsed();
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
         anyhow::bail!("no step was told of");
@@ -126,7 +129,7 @@ fn by_plan(host: &Host) -> anyhow::Result<(f64, f64)> {
     ensure!(steps.len() == SERVICES, "{} steps were told of", steps.len());
     host.run_within(LIMIT, &[DOORWARD, "undo"])?;
     // Each line is said before its step: the last step's own time is taken to be that of the others.
-    let steps = (*last - *first).mul_f64(12.0 / 11.0);
+    let steps = last.saturating_sub(*first).mul_f64(12.0 / 11.0);
     Ok((steps.as_secs_f64(), all.as_secs_f64()))
 }
 
@@ -139,7 +142,9 @@ fn records_a_step(host: &Host) -> anyhow::Result<f64> {
 
 /// Milliseconds until a record is on disk.
 fn record(arguments: &Arguments) -> anyhow::Result<f64> {
-    let folder = tempfile::tempdir_in(arguments.disk.as_deref().unwrap_or(".".as_ref()))?;
+    let private = std::fs::Permissions::from_mode(0o700);
+    let disk = arguments.disk.as_deref().unwrap_or(".".as_ref());
+    let folder = tempfile::Builder::new().permissions(private).tempdir_in(disk)?;
     let header = Header {
         version: JOURNAL_VERSION,
         doorward: String::new(),

@@ -2,7 +2,7 @@
 //! the way in.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use doorward_lab::{Client, Door, Host, open_or_skip, roots};
 
@@ -18,9 +18,9 @@ struct Admin<'a> {
 impl<'a> Admin<'a> {
     /// Makes a key and lets it in.
     fn of(host: &Host, client: &'a Client, key: &'a Path, port: u16) -> Self {
-        let mut keygen = Command::new("ssh-keygen");
-        keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(key);
-        assert!(keygen.status().unwrap().success());
+        let file = key.display().to_string();
+        let made = client.command(&["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", &file]).status();
+        assert!(made.unwrap().success());
         host.succeed(&["mkdir", "-p", "-m", "0700", "/root/.ssh"]).unwrap();
         let public = std::fs::read(key.with_extension("pub")).unwrap();
         host.write_file("/root/.ssh/authorized_keys", public).unwrap();
