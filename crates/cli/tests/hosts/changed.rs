@@ -95,10 +95,20 @@ fn applied_and_taken_back() {
     let again = host.run(&[PROGRAM, "apply", PLAN, "--yes"]).unwrap();
     assert_eq!(again.status.code(), Some(3), "one plan after the other");
 
-    run(&host, &["undo"]);
+    // A removed package's init script is found by a second plan, and nothing by a third.
+    run(&host, &["confirm"]);
+    plan(&host);
+    run(&host, &["apply", PLAN, "--yes"]);
+    run(&host, &["confirm"]);
+    plan(&host);
+    let nothing = host.succeed(&[PROGRAM, "apply", PLAN, "--dry-run"]).unwrap();
+    assert_eq!(nothing, "nothing to do\n");
+    run(&host, &["undo", "2"]);
+
+    run(&host, &["undo", "1"]);
     assert_eq!(difference(&before, &state(&host)), [""; 0]);
     assert_eq!(open(&host, &client), doors);
-    run(&host, &["undo"]);
+    run(&host, &["undo", "1"]);
     assert_eq!(difference(&before, &state(&host)), [""; 0], "undoing twice is undoing once");
 }
 

@@ -76,6 +76,7 @@ fn honest(question: &Question, loaded_at: u64) -> Answer {
             listed("db.service", "loaded", "failed", "failed"),
             listed("print.socket", "loaded", "active", "listening"),
             listed("only-named.service", "not-found", "inactive", "dead"),
+            listed("removed.service", "not-found", "failed", "failed"),
             listed("made@1.service", "loaded", "active", "exited"),
             listed("var.mount", "loaded", "active", "mounted"),
             listed("session-1.scope", "loaded", "active", "running"),

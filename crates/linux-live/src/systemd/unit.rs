@@ -115,9 +115,9 @@ impl Unit {
         self.name.ends_with(ending)
     }
 
-    /// Whether there is more to it than that others name it.
+    /// Whether there is more to it than that others name it, or that it failed before its file was removed.
     pub(super) fn exists(&self) -> bool {
-        self.is_found || self.is_active() || self.state == State::Failed
+        self.is_found || self.is_active()
     }
 
     pub(super) fn is_active(&self) -> bool {
