@@ -92,37 +92,54 @@ impl Manager {
     }
 
     pub(super) fn start(&self, state: &mut FakeState, unit: &str) -> Result<(), String> {
-        let started = self.pull(state, unit, 0);
+        let started = self.pull(state, unit);
         self.settle(state);
         started
     }
 
-    fn pull(&self, state: &mut FakeState, name: &str, depth: u32) -> Result<(), String> {
+    fn pull(&self, state: &mut FakeState, name: &str) -> Result<(), String> {
         if state.active.contains(name) {
             return Ok(());
         }
+        let mut jobs = Vec::new();
+        self.queue(name, &mut jobs)?;
+        let mut refused = None;
+        for job in jobs.iter().rev() {
+            if state.active.contains(*job) {
+                continue;
+            }
+            let triggers = self.units.get(*job).and_then(|unit| unit.triggers.as_ref());
+            if job.ends_with(".socket") && triggers.is_some_and(|s| state.active.contains(s)) {
+                refused =
+                    Some(format!("{job}: its service is already active, refusing")).filter(|_| *job == name);
+            } else {
+                state.active.insert((*job).to_owned());
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// What is started along. All that is required has to be defined, also what runs already, or nothing is started; but
+    /// what is only wanted is started even when something that it requires in turn is not defined.
+    fn queue<'u>(&'u self, name: &'u str, jobs: &mut Vec<&'u str>) -> Result<(), String> {
         let unit = self.units.get(name).ok_or_else(|| format!("Unit {name} not found"))?;
         if unit.masked {
             return Err(format!("Unit {name} is masked"));
         }
-        if name.ends_with(".socket") && unit.triggers.as_ref().is_some_and(|s| state.active.contains(s)) {
-            return Err(format!("{name}: its service is already active, refusing"));
-        }
-        if depth > 20 {
+        if jobs.contains(&name) {
             return Ok(());
         }
-        for other in &unit.requires {
-            self.pull(state, other, depth + 1)?;
-        }
-        for other in &unit.wants {
-            let _ = self.pull(state, other, depth + 1);
-        }
-        state.active.insert(name.to_owned());
+        jobs.push(name);
+        unit.requires.iter().try_for_each(|other| self.queue(other, jobs))?;
+        unit.wants.iter().for_each(|other| drop(self.queue(other, jobs)));
         Ok(())
     }
 
+    /// A unit that does not run is left alone, and takes nothing with it.
     pub(super) fn stop(&self, state: &mut FakeState, unit: &str) {
-        self.drop(state, unit, 0);
+        if state.active.contains(unit) {
+            self.drop(state, unit, 0);
+        }
         self.settle(state);
     }
 
@@ -144,7 +161,7 @@ impl Manager {
                 let Some(unit) = self.units.get(&name) else { continue };
                 let triggered = unit.triggers.iter().filter(|_| unit.busy);
                 for other in unit.upholds.iter().chain(triggered) {
-                    let _ = self.pull(state, other, 0);
+                    let _ = self.pull(state, other);
                 }
             }
             if state.active.len() == before {

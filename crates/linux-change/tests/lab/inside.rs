@@ -9,6 +9,8 @@ use doorward_linux_change::{LinuxHost, Lock, deadman};
 use doorward_model::Protocol;
 use serde::{Deserialize, Serialize};
 
+use crate::agree::{Act, Came, play};
+
 /// Set for the copy, to what it shall do.
 pub(crate) const INSIDE: &str = "DOORWARD_INSIDE";
 pub(crate) const COPY: &str = "/usr/local/bin/change";
@@ -40,6 +42,7 @@ pub(crate) enum Task {
     RemoveBootUnit,
     HoldLock,
     StartAtBoot(String),
+    Play(Vec<Act>),
 }
 
 /// What it says.
@@ -51,6 +54,7 @@ pub(crate) enum Answer {
     Version(Option<String>),
     Saved(SavedPackage),
     Is(bool),
+    Came(Vec<Came>),
     Error(String),
 }
 
@@ -95,6 +99,7 @@ fn attempt(task: Task) -> Result<Answer, doorward_change::system::SystemError> {
         Task::InstallBootUnit(program) => deadman::install_boot_unit(state, &program).map(done),
         Task::RemoveBootUnit => deadman::remove_boot_unit().map(done),
         Task::StartAtBoot(unit) => LinuxHost::booting(state)?.start(&unit, seconds(5)).map(done),
+        Task::Play(script) => Ok(Answer::Came(play(&mut host, &script))),
         Task::HoldLock => {
             let _lock = Lock::take(state, "the first")?;
             Lock::take(state, "the second").map(|_| Answer::Done)
