@@ -91,7 +91,23 @@ fn at_boot(dir: &Path, journals: &Journals) -> anyhow::Result<Exit> {
             Exit::NotRestored
         }));
     }
+    tidy(dir, journals)?;
     Ok(worst)
+}
+
+/// Takes away what is left of a switch that has nothing to do: the power was cut between it and its journal's first
+/// record, or after its changes were confirmed.
+fn tidy(dir: &Path, journals: &Journals) -> anyhow::Result<()> {
+    let waiting: Vec<u64> = journals.all()?.iter().filter(|kept| kept.waits()).map(|kept| kept.id).collect();
+    for id in deadman::pending(dir)?.iter().filter_map(|id| id.parse().ok()) {
+        if !waiting.contains(&id) {
+            disarm(dir, id)?;
+        }
+    }
+    if waiting.is_empty() {
+        deadman::remove_boot_unit()?;
+    }
+    Ok(())
 }
 
 /// Tells what an undoing did, and takes the dead-man switch away when nothing is left for it to do.

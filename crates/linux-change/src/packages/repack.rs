@@ -28,6 +28,9 @@ const NOT_SHIPPED: [&str; 5] =
     ["Status", "Conffiles", "Config-Version", "Triggers-Pending", "Triggers-Awaited"];
 /// dpkg's own, made when it installs.
 const NOT_CONTROL: [&str; 1] = ["list"];
+/// Without it dpkg-deb would give what is younger than its own start that time: a file of this very second, or of a clock
+/// that was wrong. The year 2100.
+const NO_LATEST: (&str, &str) = ("SOURCE_DATE_EPOCH", "4102444800");
 /// Files of one package.
 const LIMIT: usize = 1 << 20;
 const PERMISSIONS: u32 = 0o7777;
@@ -49,7 +52,8 @@ pub(super) fn repack(stanza: &Stanza, work: &Path, archive: &Path) -> Result<Vec
 }
 
 fn deb(arguments: &[&Path]) -> Result<program::Ended, SystemError> {
-    program::run(DPKG_DEB, arguments, ENVIRONMENT, WORK, Late::Kill)
+    let environment = [ENVIRONMENT, &[NO_LATEST]].concat();
+    program::run(DPKG_DEB, arguments, &environment, WORK, Late::Kill)
 }
 
 /// What dpkg lists of a package.
