@@ -77,6 +77,26 @@ impl Group {
         Ok(())
     }
 
+    /// Stops all that runs in the group where it is, or lets it go on.
+    pub(crate) fn freeze(&self, frozen: bool) -> Result<(), LabError> {
+        let freeze = self.unified.join("cgroup.freeze");
+        let word = if frozen { "1" } else { "0" };
+        fs::write(&freeze, word).doing(|| format!("write {}", freeze.display()))?;
+        let events = self.unified.join("cgroup.events");
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let text = fs::read_to_string(&events).doing(|| format!("read {}", events.display()))?;
+            if text.lines().any(|line| line == format!("frozen {word}")) {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                return Err(late).doing(|| format!("freeze {}", freeze.display()));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Kills all that runs in the group, at once, and removes it. No group: nothing to do.
     pub(crate) fn remove(&self) -> Result<(), LabError> {
         if self.unified.exists() {

@@ -165,6 +165,16 @@ impl Host {
         DiskImage::take(self.spec, &self.disk(), layer)
     }
 
+    /// [`Self::disk_image`] of one moment, for which all its processes stand still. [`Self::command`]'s are not among
+    /// them: what is to be, its manager has to run (`systemd-run`).
+    pub fn frozen_disk_image(&self) -> Result<DiskImage, LabError> {
+        let group = Group::at(&self.id())?;
+        group.freeze(true)?;
+        let image = self.disk_image();
+        group.freeze(false)?;
+        image
+    }
+
     /// Ends all its processes at once, with no chance to write anything. The disk stays as it was.
     pub fn power_cut(&mut self) -> Result<(), LabError> {
         self.running = None;

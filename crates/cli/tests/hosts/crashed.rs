@@ -1,5 +1,6 @@
 //! The crash matrix: a plan of many steps is applied, and taken back, on a real host, and at every record of the
-//! journal the power is cut or the program killed. Whatever was lost, the host is as it was.
+//! journal the power is cut or the program killed; the power also in the midst of `dpkg`. Whatever was lost, the host is
+//! as it was.
 //!
 //! A run of the tests tries a few of these moments, others each time. `DOORWARD_SEED` chooses them again,
 //! `DOORWARD_CRASHES` says how many; of each test there are several hundred.
@@ -8,7 +9,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use doorward_lab::{Client, DiskImage, Host, Lab, open_or_skip, roots};
 
@@ -18,6 +19,11 @@ const JOURNAL: &str = "/var/lib/doorward/1.journal";
 /// Moments that one run tries: of the power being cut, and of the program being killed.
 const CUTS: usize = 20;
 const KILLS: usize = 6;
+/// Power cuts in the midst of removals, and as many of restores.
+const MIDSTS: usize = 2;
+/// Runs a program among the host's own processes, in no unit.
+const AMONG: &str =
+    r#"group=/sys/fs/cgroup/midst; mkdir -p $group; echo $$ > $group/cgroup.procs; exec "$@""#;
 /// Hosts that boot at the same time.
 const AT_ONCE: usize = 2;
 /// The plan has at least so many steps, of every kind that the host gives occasion for.
@@ -77,7 +83,7 @@ impl Chosen {
 struct Survivors<'a> {
     before: &'a str,
     doors: &'a [u16],
-    images: Mutex<Receiver<(Moment, DiskImage)>>,
+    images: Mutex<Receiver<(String, DiskImage)>>,
     failed: Mutex<Vec<String>>,
 }
 
@@ -118,43 +124,93 @@ fn log(host: &Host) -> String {
     format!("{}\n{}", String::from_utf8_lossy(&journal), String::from_utf8_lossy(&boot))
 }
 
+/// A host as it is after a boot, with a plan: what was started by hand is gone then, plan or no plan.
+struct Planned {
+    host: Host,
+    before: String,
+    doors: Vec<u16>,
+}
+
+impl Planned {
+    fn boot(lab: &Lab) -> Self {
+        let (mut host, client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+        put(&host);
+        host.power_cut().unwrap();
+        host.boot().unwrap();
+        let doors = open(&host, &client); // first: looking at a socket starts its service
+        let before = state(&host);
+        plan(&host);
+        Self { host, before, doors }
+    }
+
+    /// Boots each image that `make` hands on, while it goes on, and insists that all came back.
+    fn survives(&self, seed: u64, make: impl FnOnce(&mut dyn FnMut(String, DiskImage))) {
+        let (sender, images) = sync_channel(1);
+        let survivors = Survivors {
+            before: &self.before,
+            doors: &self.doors,
+            images: Mutex::new(images),
+            failed: Mutex::default(),
+        };
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| survivors.boot());
+            }
+            let sender = sender; // gone at the end of this block, also by a panic, so that the others end
+            make(&mut |moment, image| sender.send((moment, image)).unwrap());
+        });
+        let failed = survivors.failed.into_inner().unwrap();
+        assert!(failed.is_empty(), "DOORWARD_SEED={seed}\n{}", failed.join("\n"));
+        assert_eq!(difference(&self.before, &state(&self.host)), [""; 0]);
+    }
+}
+
 #[test]
 fn a_power_cut_at_any_record_loses_nothing() {
     let Some(lab) = open_or_skip() else { return };
-    let (mut host, client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
-    put(&host);
-    // As the host is after a boot: what was started by hand is gone then, plan or no plan.
-    host.power_cut().unwrap();
-    host.boot().unwrap();
-    let doors = open(&host, &client); // first: looking at a socket starts its service
-    let before = state(&host);
-    plan(&host);
+    let planned = Planned::boot(&lab);
+    let host = &planned.host;
     let mut chosen = Chosen::new(CUTS);
-    let (sender, images) = sync_channel(1);
-    let survivors =
-        Survivors { before: &before, doors: &doors, images: Mutex::new(images), failed: Mutex::default() };
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| survivors.boot());
-        }
-        let sender = sender; // gone at the end of this block, also by a panic, so that the others end
+    planned.survives(chosen.seed, |cut| {
         // A header, what runs, each change announced and done.
-        let records = 2 + 2 * changes(&host);
+        let records = 2 + 2 * changes(host);
         let apply = [PROGRAM, "apply", PLAN, "--yes", "--confirm-within", "24h"];
         let (apply, undo) = (Stepping::new("apply", &apply), Stepping::new("undo", &[PROGRAM, "undo"]));
         let cuts = chosen.of(3 * records, 75);
-        let written = apply.run(&host, 0, &cuts, &mut |cut| sender.send(cut).unwrap());
+        let written = apply.run(host, 0, &cuts, cut);
         assert_eq!(written, records);
         // What runs, and of each removal that packages come back and that they are back; and that all is undone.
-        let removals = removals(&host);
-        let records = 2 + 2 * removals;
+        let records = 2 + 2 * removals(host);
         let cuts = chosen.of(3 * records, 25);
-        let more = undo.run(&host, written, &cuts, &mut |cut| sender.send(cut).unwrap());
+        let more = undo.run(host, written, &cuts, cut);
         assert_eq!(more, records);
     });
-    let failed = survivors.failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "DOORWARD_SEED={}\n{}", chosen.seed, failed.join("\n"));
-    assert_eq!(difference(&before, &state(&host)), [""; 0]);
+}
+
+#[test]
+fn a_power_cut_in_the_midst_of_dpkg_loses_nothing() {
+    let Some(lab) = open_or_skip() else { return };
+    let planned = Planned::boot(&lab);
+    let host = &planned.host;
+    let mut chosen = Chosen::new(MIDSTS);
+    planned.survives(chosen.seed, |cut| {
+        changes(host);
+        for words in [&["apply", PLAN, "--yes", "--confirm-within", "24h"][..], &["undo"]] {
+            let mut running = host.spawn(&[&["sh", "-c", AMONG, "sh", PROGRAM], words].concat()).unwrap();
+            let mut taken = 0;
+            while running.try_wait().unwrap().is_none() {
+                let packages = host.run(&["pgrep", "--exact", "dpkg"]).unwrap().status.success();
+                if packages && taken < chosen.count {
+                    taken += 1;
+                    let image = host.frozen_disk_image().unwrap();
+                    cut(format!("in the midst of dpkg during {}, {taken}", words[0]), image);
+                    thread::sleep(Duration::from_millis(chosen.random.u64(..2_000)));
+                }
+            }
+            assert!(running.wait().unwrap().success(), "{words:?}\n{}", log(host));
+            assert!(taken > 0, "no dpkg was seen");
+        }
+    });
 }
 
 /// A command of the program, run from record to record.
@@ -170,13 +226,7 @@ impl<'a> Stepping<'a> {
 
     /// Runs it to its end, and hands on what is left of the disk when the power is cut at the chosen moments: three
     /// to a record. Returns how many records it wrote; the journal had `from` of them.
-    fn run(
-        &self,
-        host: &Host,
-        from: usize,
-        cuts: &[usize],
-        cut: &mut dyn FnMut((Moment, DiskImage)),
-    ) -> usize {
+    fn run(&self, host: &Host, from: usize, cuts: &[usize], cut: &mut dyn FnMut(String, DiskImage)) -> usize {
         let mut program = host.stepped(JOURNAL, self.words).unwrap();
         let mut record = 0;
         while program.step().unwrap() {
@@ -193,7 +243,8 @@ impl<'a> Stepping<'a> {
                 };
                 let image = host.disk_image().unwrap();
                 image.write_file(JOURNAL, &journal[..length]).unwrap();
-                cut((Moment { during: self.name, record: from + record, taken }, image));
+                let moment = Moment { during: self.name, record: from + record, taken };
+                cut(moment.to_string(), image);
             }
             record += 1;
         }
