@@ -71,7 +71,7 @@ impl PlanHost {
 impl Recorded {
     /// What a plan for this snapshot would rest on.
     pub fn of(snapshot: &Snapshot) -> Self {
-        let stays: BTreeMap<&str, &Service> =
+        let staying: BTreeMap<&str, &Service> =
             snapshot.services.iter().filter(|s| stays(s)).map(|s| (s.name.as_str(), s)).collect();
         let containers: BTreeMap<String, String> = snapshot
             .containers
@@ -83,12 +83,12 @@ impl Recorded {
                 (format!("container:{}", c.name), digest(all))
             })
             .collect();
-        let services = stays
+        let services = staying
             .values()
             .map(|service| {
                 let needs = service.dependencies.iter().filter(|d| {
                     let tells = d.kind.carries_need() || d.kind == DependencyKind::Triggers;
-                    tells && stays.contains_key(d.on.as_str())
+                    tells && staying.contains_key(d.on.as_str())
                 });
                 let needs: BTreeSet<String> = needs.map(|d| format!("{:?} {}", d.kind, d.on)).collect();
                 let parts = [
@@ -104,6 +104,10 @@ impl Recorded {
                 (service.name.clone(), recorded)
             })
             .collect();
+        // What somebody runs by hand, an editor say, has a package too.
+        let owners: BTreeSet<&String> = staying.values().filter_map(|s| s.package.as_ref()).collect();
+        let passing = snapshot.services.iter().filter(|s| !stays(s)).filter_map(|s| s.package.as_ref());
+        let passing: BTreeSet<&String> = passing.filter(|package| !owners.contains(package)).collect();
         let package = |(name, p): (&String, &Package)| {
             let takes = &p.removal_takes;
             let takes = if takes.is_empty() { String::new() } else { digest(takes.iter().cloned()) };
@@ -112,7 +116,13 @@ impl Recorded {
         Self {
             listeners: snapshot.listeners.iter().filter_map(line).collect(),
             applications: snapshot.applications.iter().map(|a| format!("{} at {}", a.id, a.place)).collect(),
-            packages: snapshot.packages.packages.iter().map(package).collect(),
+            packages: snapshot
+                .packages
+                .packages
+                .iter()
+                .filter(|p| !passing.contains(p.0))
+                .map(package)
+                .collect(),
             services,
         }
     }

@@ -40,6 +40,10 @@ fn an_unchanged_host_is_the_same_after_a_reboot() {
         ] {
             s.services.push(Service { name: name.into(), manager, start, ..Service::default() });
         }
+        // Somebody edits a file meanwhile.
+        let editor = Some("vim".to_owned());
+        s.services.push(Service { name: "process:vim".into(), package: editor, ..Service::default() });
+        s.packages.packages.insert("vim".into(), s.packages.packages["foo"].clone());
     });
     let plan = host().plan();
     assert_eq!(check_fresh(&plan, &after.0), Ok(()));
