@@ -165,14 +165,14 @@ impl Host {
         DiskImage::take(self.spec, &self.disk(), layer)
     }
 
-    /// [`Self::disk_image`] of one moment, for which all its processes stand still. [`Self::command`]'s are not among
-    /// them: what is to be, its manager has to run (`systemd-run`).
-    pub fn frozen_disk_image(&self) -> Result<DiskImage, LabError> {
+    /// Does `work` while all its processes stand still. Those of [`Self::command`] go on, unless they have joined one of
+    /// its control groups.
+    pub fn frozen<T>(&self, work: impl FnOnce() -> T) -> Result<T, LabError> {
         let group = Group::at(&self.id())?;
         group.freeze(true)?;
-        let image = self.disk_image();
+        let done = work();
         group.freeze(false)?;
-        image
+        Ok(done)
     }
 
     /// Ends all its processes at once, with no chance to write anything. The disk stays as it was.

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use fixedbitset::FixedBitSet;
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::problem::{Item, Problem};
 
@@ -28,22 +30,38 @@ pub(crate) struct Graph {
 
 impl Graph {
     pub(crate) fn new(problem: &Problem) -> Self {
-        let count = problem.candidates().len();
-        let mut requires = vec![Vec::new(); count];
-        for (dependent, dependency) in problem.edges() {
-            requires[dependent.index()].push(dependency.index());
+        let mut requires = DiGraph::<Item, ()>::new();
+        // The last item first: then components that do not require each other come in the items' order.
+        let items: Vec<Item> = problem.items().collect();
+        for &item in items.iter().rev() {
+            requires.add_node(item);
         }
-        // Components come with what they require before them.
-        let (node_of, nodes) = components(&requires);
+        let place = |item: Item| NodeIndex::new(items.len() - 1 - item.index());
+        for &(dependent, dependency) in problem.edges() {
+            requires.add_edge(place(dependent), place(dependency), ());
+        }
+        // Components come with what they require before them. Found without recursion: a chain may be long.
+        let components = kosaraju_scc(&requires);
+        let nodes = components.len();
+        let mut node_of = vec![0; items.len()];
+        for (node, component) in components.iter().enumerate() {
+            for &at in component {
+                node_of[requires[at].index()] = node;
+            }
+        }
         let mut members = vec![Vec::new(); nodes];
         for item in problem.items() {
             members[node_of[item.index()]].push(item);
         }
         let mut down: Vec<Set> = Vec::with_capacity(nodes);
-        for (node, items) in members.iter().enumerate() {
+        for (node, component) in components.iter().enumerate() {
             let mut below = Set::with_capacity(nodes);
             below.insert(node);
-            for on in items.iter().flat_map(|item| &requires[item.index()]).map(|&item| node_of[item]) {
+            for on in component
+                .iter()
+                .flat_map(|&at| requires.neighbors(at))
+                .map(|on| node_of[requires[on].index()])
+            {
                 if on != node && !below.contains(on) {
                     below.union_with(&down[on]);
                 }
@@ -140,51 +158,4 @@ fn priors(problem: &Problem, members: &[Vec<Item>]) -> Option<Vec<f64>> {
     let of = |items: &Vec<Item>| 1.0 - items.iter().map(|item| 1.0 - prior(item)).product::<f64>();
     // Products of many are kept off the ends, where logarithms are infinite.
     (!known.is_empty()).then(|| members.iter().map(|items| of(items).clamp(1e-9, 1.0 - 1e-9)).collect())
-}
-
-/// The strongly connected components (Tarjan 1972, without recursion): the component of each item, numbered so that
-/// what a component requires has a lower number.
-fn components(requires: &[Vec<usize>]) -> (Vec<usize>, usize) {
-    const NONE: usize = usize::MAX;
-    let count = requires.len();
-    let (mut index, mut low) = (vec![NONE; count], vec![0; count]);
-    let (mut component, mut found, mut clock) = (vec![NONE; count], 0, 0);
-    let mut open = Vec::new();
-    for root in 0..count {
-        if index[root] != NONE {
-            continue;
-        }
-        let mut path = vec![(root, 0)];
-        while let Some((item, edge)) = path.last_mut() {
-            let item = *item;
-            if *edge == 0 {
-                (index[item], low[item]) = (clock, clock);
-                clock += 1;
-                open.push(item);
-            }
-            if let Some(&next) = requires[item].get(*edge) {
-                *edge += 1;
-                if index[next] == NONE {
-                    path.push((next, 0));
-                } else if component[next] == NONE {
-                    low[item] = low[item].min(index[next]);
-                }
-                continue;
-            }
-            path.pop();
-            if let Some((above, _)) = path.last() {
-                low[*above] = low[*above].min(low[item]);
-            }
-            if low[item] == index[item] {
-                while let Some(member) = open.pop() {
-                    component[member] = found;
-                    if member == item {
-                        break;
-                    }
-                }
-                found += 1;
-            }
-        }
-    }
-    (component, found)
 }

@@ -82,6 +82,10 @@ pub enum LogError {
     Damaged(usize),
 }
 
+fn by_name(problem: &Problem) -> HashMap<&str, Item> {
+    problem.candidates().iter().map(|candidate| candidate.name.as_str()).zip(problem.items()).collect()
+}
+
 impl Log {
     /// What still holds for a problem that has changed since: a log that a search of that problem can go on from.
     ///
@@ -95,12 +99,7 @@ impl Log {
     pub fn carried(&self, problem: &Problem, changed: &[Item]) -> Result<Self, LogError> {
         self.check()?;
         let graph = Graph::new(problem);
-        let item_of: HashMap<&str, Item> = problem
-            .candidates()
-            .iter()
-            .zip(problem.items())
-            .map(|(c, item)| (c.name.as_str(), item))
-            .collect();
+        let item_of = by_name(problem);
         let here: Vec<Option<Item>> =
             self.candidates.iter().map(|name| item_of.get(name.as_str()).copied()).collect();
         let tests: Vec<Option<u32>> = self
@@ -163,12 +162,7 @@ impl Log {
     /// Its trials among the nodes of a problem that has not changed.
     pub(crate) fn entries(&self, problem: &Problem, graph: &Graph) -> Result<Vec<Entry>, LogError> {
         self.check()?;
-        let item_of: HashMap<&str, Item> = problem
-            .candidates()
-            .iter()
-            .zip(problem.items())
-            .map(|(c, item)| (c.name.as_str(), item))
-            .collect();
+        let item_of = by_name(problem);
         let test_of: HashMap<&str, usize> = problem.tests().iter().map(String::as_str).zip(0..).collect();
         let mut entries = Vec::with_capacity(self.trials.len());
         for (at, trial) in self.trials.iter().enumerate() {

@@ -95,13 +95,7 @@ impl Baseline {
     pub fn of(runs: &[Outcomes]) -> Result<Self, NoBaseline> {
         let mut tests = Vec::new();
         let mut failing = Vec::new();
-        for test in names(runs) {
-            let found: Vec<&Outcome> = runs.iter().filter_map(|run| run.get(&test)).collect();
-            if found.iter().all(|o| o.verdict == Verdict::Skipped) {
-                continue;
-            }
-            let passed = found.iter().filter(|o| o.verdict == Verdict::Passed).count();
-            let failed = runs.len() - passed;
+        for (test, found, failed) in counted(runs) {
             let first = found.iter().find(|o| o.verdict == Verdict::Failed);
             let mismatches = first.map(|o| o.mismatches.clone()).unwrap_or_default();
             let good = found.iter().find(|o| o.verdict == Verdict::Passed);
@@ -135,6 +129,41 @@ impl Baseline {
         let passed = |test: &Test| run.get(test).is_some_and(|o| o.verdict == Verdict::Passed);
         self.tests.iter().map(|measured| passed(measured.test())).collect()
     }
+}
+
+/// How often a test failed, of which nothing is judged.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rate {
+    /// Which test.
+    pub test: Test,
+    /// Runs that it failed, or in which it was missing.
+    pub failed: usize,
+    /// Share of runs that it failed.
+    pub false_fail_rate: f64,
+    /// With a confidence of 95 %, it fails no more often than this (see [`Measured::at_most`]).
+    pub at_most: f64,
+}
+
+/// How often each test failed, those aside that were always skipped.
+pub fn rates(runs: &[Outcomes]) -> Vec<Rate> {
+    let rate = |(test, _, failed)| Rate {
+        test,
+        failed,
+        false_fail_rate: share(failed, runs.len()),
+        at_most: upper_bound(failed, runs.len()),
+    };
+    counted(runs).into_iter().map(rate).collect()
+}
+
+/// Each test that was not always skipped, its outcomes, and in how many runs it did not pass.
+fn counted(runs: &[Outcomes]) -> Vec<(Test, Vec<&Outcome>, usize)> {
+    let of = |test: Test| {
+        let found: Vec<&Outcome> = runs.iter().filter_map(|run| run.get(&test)).collect();
+        let passed = found.iter().filter(|o| o.verdict == Verdict::Passed).count();
+        let is_told = found.iter().any(|o| o.verdict != Verdict::Skipped);
+        is_told.then(|| (test, found, runs.len() - passed))
+    };
+    names(runs).into_iter().filter_map(of).collect()
 }
 
 /// Every test that any run had, in the order of the first that had it.
@@ -215,6 +244,9 @@ mod tests {
             error.to_string(),
             "1 of the site's tests fail although nothing was changed: b (2 of 2 runs; status: expected 200, seen 500)"
         );
+        let broken = rates(&runs(&[&[("a", GOOD), ("b", BAD)], &[("a", GOOD)]]));
+        let failed: Vec<(&str, usize)> = broken.iter().map(|r| (r.test.0.as_str(), r.failed)).collect();
+        assert_eq!(failed, [("a", 0), ("b", 2)], "the rates are told all the same");
         assert_eq!(Baseline::of(&runs(&[&[("a", Verdict::Skipped)]])), Err(NoBaseline::NoTests));
         assert_eq!(Baseline::of(&[]), Err(NoBaseline::NoTests));
     }

@@ -22,7 +22,7 @@ mod results;
 mod run;
 mod values;
 
-pub use baseline::{Baseline, Broken, Measured, NoBaseline};
+pub use baseline::{Baseline, Broken, Measured, NoBaseline, Rate, rates};
 pub use coverage::{Coverage, Endpoint, coverage};
 pub use file::*;
 pub use logs::{LogPath, LogPaths};

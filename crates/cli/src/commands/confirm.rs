@@ -22,18 +22,24 @@ pub(crate) fn confirm(args: &ConfirmArgs) -> anyhow::Result<Exit> {
     let already = journal.state() == State::Confirmed;
     let came_back = if journal.holds() { super::verify::one(&journals, id)? } else { Vec::new() };
     match journal.state() {
-        State::Open => journal.confirm(state::now())?,
+        State::Open => {
+            // First: one that finds nothing to verify takes itself away, one that is missing verifies nothing.
+            if journal.header().reboot_proof {
+                reboot::install_verify_unit(dir, &program()?)?;
+            }
+            journal.confirm(state::now())?;
+        }
         State::Confirmed => eprintln!("doorward: changes {id} are confirmed already"),
         State::Undoing | State::Undone => {
-            anyhow::bail!("changes {id} cannot be confirmed any more: {}", state_word(journal.state()));
+            anyhow::bail!(
+                "changes {id} cannot be confirmed any more: {}. Make a new plan and apply it",
+                state_word(journal.state())
+            );
         }
     }
     // Only now: until the journal says so, everything is put back whatever happens here.
     disarm(dir, id)?;
     let to_be_verified = journal.is_to_be_verified();
-    if to_be_verified {
-        reboot::install_verify_unit(dir, &program()?)?;
-    }
     eprintln!("doorward: changes {id} stay. Take them back at any time: doorward undo {id}");
     for difference in &came_back {
         eprintln!("doorward: not as it was left: {}", escape(&difference.to_string()));

@@ -104,9 +104,6 @@ fn tidy(dir: &Path, journals: &Journals) -> anyhow::Result<()> {
             disarm(dir, id)?;
         }
     }
-    if waiting.is_empty() {
-        deadman::remove_boot_unit()?;
-    }
     Ok(())
 }
 
@@ -120,10 +117,11 @@ pub(super) fn finish(dir: &Path, id: u64, undone: &Undone) -> anyhow::Result<Exi
 
 /// Takes the dead-man switch away, and the unit of the next boot where nothing else needs it.
 pub(super) fn disarm(dir: &Path, id: u64) -> anyhow::Result<()> {
-    deadman::disarm(dir, &id.to_string())?;
     if Journals::of(dir).waiting()?.is_none() {
         deadman::remove_boot_unit()?;
     }
+    // After it: a mark without the unit harms nothing, a unit without a mark would never run to take itself away.
+    deadman::disarm(dir, &id.to_string())?;
     // What is undone is not verified after a boot any more.
     super::verify::remove_unit(dir)
 }

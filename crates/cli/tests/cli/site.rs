@@ -35,6 +35,7 @@ fn tests_that_pass_and_that_fail() {
     assert!(junit.contains("tests=\"2\" failures=\"1\""), "{junit}");
     let json: serde_json::Value =
         serde_json::from_str(&both.says(1, &["site", "check", "--format", "json"])).unwrap();
+    assert_eq!(json["schema_version"], 1);
     assert_eq!(json["runs"][0]["tests"][1]["mismatches"][0]["seen"], "3; [2Jno");
 }
 

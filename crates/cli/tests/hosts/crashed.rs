@@ -6,14 +6,16 @@
 //! `DOORWARD_CRASHES` says how many; of each test there are several hundred.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use doorward_lab::{Client, DiskImage, Host, Lab, open_or_skip, roots};
+use doorward_lab::{DiskImage, Host, Lab, open_or_skip, roots};
 
-use super::changed::{PLAN, PROGRAM, difference, open, plan, put, state};
+use super::program::{PLAN, PROGRAM, Planned, doorward, plan};
 
 const JOURNAL: &str = "/var/lib/doorward/1.journal";
 /// Moments that one run tries: of the power being cut, and of the program being killed.
@@ -81,8 +83,7 @@ impl Chosen {
 
 /// Boots what a power cut left, and says how it differs from what was.
 struct Survivors<'a> {
-    before: &'a str,
-    doors: &'a [u16],
+    planned: &'a Planned,
     images: Mutex<Receiver<(String, DiskImage)>>,
     failed: Mutex<Vec<String>>,
 }
@@ -92,7 +93,9 @@ impl Survivors<'_> {
         loop {
             let next = self.images.lock().unwrap().recv();
             let Ok((moment, image)) = next else { return };
-            let wrong = self.wrong(&image);
+            // One that panics must not leave whoever makes the images waiting.
+            let wrong = catch_unwind(AssertUnwindSafe(|| self.wrong(&image)))
+                .unwrap_or_else(|_| Some("it could not be looked at, see above".to_owned()));
             eprintln!("{moment}: {}", wrong.as_deref().unwrap_or("came back"));
             self.failed.lock().unwrap().extend(wrong.map(|why| format!("{moment}: {why}")));
         }
@@ -100,58 +103,28 @@ impl Survivors<'_> {
 
     fn wrong(&self, image: &DiskImage) -> Option<String> {
         let lab = Lab::open().unwrap();
-        let host = match lab.host_of(image) {
-            Ok(host) => host,
-            Err(why) => return Some(why.to_string()),
-        };
-        let doors = open(&host, &lab.client().unwrap());
-        let mut wrong = difference(self.before, &state(&host));
-        if doors != self.doors {
-            wrong.push(format!("doors {doors:?}"));
-        }
-        let waits = host.succeed(&[PROGRAM, "status"]).unwrap();
+        let host = lab.host_of(image).unwrap();
+        let mut wrong = self.planned.differs(&host, &lab.client().unwrap());
+        let waits = doorward(&host, &["status"]).out;
         if waits != "no changes wait\n" {
             wrong.push(waits);
         }
-        (!wrong.is_empty()).then(|| format!("{wrong:#?}\n{}", log(&host)))
+        (!wrong.is_empty()).then(|| format!("{wrong:#?}\n{}", log(&host, 1)))
     }
 }
 
-/// What the program says of it, for who has to find out why.
-fn log(host: &Host) -> String {
-    let journal = host.run(&[PROGRAM, "log", "1"]).unwrap().stdout;
+/// What the program says of its changes, for who has to find out why.
+fn log(host: &Host, id: u64) -> String {
+    let journal = doorward(host, &["log", &id.to_string()]).out;
     let boot = host.run(&["journalctl", "--no-pager", "--unit", "doorward-*"]).unwrap().stdout;
-    format!("{}\n{}", String::from_utf8_lossy(&journal), String::from_utf8_lossy(&boot))
-}
-
-/// A host as it is after a boot, with a plan: what was started by hand is gone then, plan or no plan.
-struct Planned {
-    host: Host,
-    before: String,
-    doors: Vec<u16>,
+    format!("{journal}\n{}", String::from_utf8_lossy(&boot))
 }
 
 impl Planned {
-    fn boot(lab: &Lab) -> Self {
-        let (mut host, client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
-        put(&host);
-        host.power_cut().unwrap();
-        host.boot().unwrap();
-        let doors = open(&host, &client); // first: looking at a socket starts its service
-        let before = state(&host);
-        plan(&host);
-        Self { host, before, doors }
-    }
-
     /// Boots each image that `make` hands on, while it goes on, and insists that all came back.
     fn survives(&self, seed: u64, make: impl FnOnce(&mut dyn FnMut(String, DiskImage))) {
         let (sender, images) = sync_channel(1);
-        let survivors = Survivors {
-            before: &self.before,
-            doors: &self.doors,
-            images: Mutex::new(images),
-            failed: Mutex::default(),
-        };
+        let survivors = Survivors { planned: self, images: Mutex::new(images), failed: Mutex::default() };
         thread::scope(|scope| {
             for _ in 0..AT_ONCE {
                 scope.spawn(|| survivors.boot());
@@ -161,7 +134,7 @@ impl Planned {
         });
         let failed = survivors.failed.into_inner().unwrap();
         assert!(failed.is_empty(), "DOORWARD_SEED={seed}\n{}", failed.join("\n"));
-        assert_eq!(difference(&self.before, &state(&self.host)), [""; 0]);
+        assert_eq!(self.differs(&self.host, &self.client), [""; 0]);
     }
 }
 
@@ -196,18 +169,24 @@ fn a_power_cut_in_the_midst_of_dpkg_loses_nothing() {
     planned.survives(chosen.seed, |cut| {
         changes(host);
         for words in [&["apply", PLAN, "--yes", "--confirm-within", "24h"][..], &["undo"]] {
-            let mut running = host.spawn(&[&["sh", "-c", AMONG, "sh", PROGRAM], words].concat()).unwrap();
+            let mut running = host.command(&[&["sh", "-c", AMONG, "sh", PROGRAM], words].concat()).unwrap();
+            let mut running = running.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
             let mut taken = 0;
             while running.try_wait().unwrap().is_none() {
-                let packages = host.run(&["pgrep", "--exact", "dpkg"]).unwrap().status.success();
-                if packages && taken < chosen.count {
-                    taken += 1;
-                    let image = host.frozen_disk_image().unwrap();
-                    cut(format!("in the midst of dpkg during {}, {taken}", words[0]), image);
-                    thread::sleep(Duration::from_millis(chosen.random.u64(..2_000)));
+                let dpkg = || host.run(&["pgrep", "--exact", "dpkg"]).unwrap().status.success();
+                if taken == chosen.count || !dpkg() {
+                    continue;
                 }
+                // It may have ended meanwhile; what stands still does not.
+                let image = host.frozen(|| dpkg().then(|| host.disk_image().unwrap())).unwrap();
+                let Some(image) = image else { continue };
+                taken += 1;
+                cut(format!("in the midst of dpkg during {}, {taken}", words[0]), image);
+                thread::sleep(Duration::from_millis(chosen.random.u64(..2_000)));
             }
-            assert!(running.wait().unwrap().success(), "{words:?}\n{}", log(host));
+            let ended = running.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&ended.stderr);
+            assert!(ended.status.success(), "{words:?}: {said}\n{}", log(host, 1));
             assert!(taken > 0, "no dpkg was seen");
         }
     });
@@ -269,13 +248,10 @@ fn removals(host: &Host) -> usize {
 #[test]
 fn killed_at_any_record_the_timer_puts_all_back() {
     let Some(lab) = open_or_skip() else { return };
-    let (host, client): (Host, Client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
-    put(&host);
-    let doors = open(&host, &client);
-    let before = state(&host);
-    plan(&host);
+    let planned = Planned::of(lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    let (host, client) = (&planned.host, &planned.client);
     let mut chosen = Chosen::new(KILLS);
-    let records = 2 + 2 * changes(&host);
+    let records = 2 + 2 * changes(host);
     for (id, record) in (1..).zip(chosen.of(records, 100)) {
         let journal = format!("/var/lib/doorward/{id}.journal");
         let apply = [PROGRAM, "apply", PLAN, "--yes", "--confirm-within", "24h"];
@@ -289,11 +265,10 @@ fn killed_at_any_record_the_timer_puts_all_back() {
         let service = timers.split_whitespace().last().unwrap_or_else(|| panic!("no timer: {timers}"));
         let started = host.run_within(super::STOPPING * 3, &["systemctl", "start", service]).unwrap();
         let moment = format!("DOORWARD_SEED={}, record {record}", chosen.seed);
-        assert!(started.status.success(), "{moment}\n{}", log(&host));
-        assert_eq!(difference(&before, &state(&host)), [""; 0], "{moment}");
-        assert_eq!(open(&host, &client), doors, "{moment}");
-        assert_eq!(host.succeed(&[PROGRAM, "status"]).unwrap(), "no changes wait\n", "{moment}");
+        assert!(started.status.success(), "{moment}\n{}", log(host, id));
+        assert_eq!(planned.differs(host, client), [""; 0], "{moment}\n{}", log(host, id));
+        assert_eq!(doorward(host, &["status"]).out, "no changes wait\n", "{moment}");
         // Made anew, since a daemon that was restarted may have another port by chance (rpc.statd).
-        plan(&host);
+        plan(host);
     }
 }

@@ -1,17 +1,14 @@
 //! What goes wrong on a real host: units that do not stop or come back, places that are full, locked or read-only,
 //! plans that are none. Each is found and named, and the host is as it was.
 
-use std::path::Path;
-use std::process::Output;
 use std::time::{Duration, Instant};
 
 use doorward_lab::{Client, Host, open_or_skip, roots};
 use serde_json::Value;
 
-const PROGRAM: &str = "/usr/local/bin/doorward";
-const PLAN: &str = "/root/plan.toml";
+use super::program::{PLAN, PROGRAM, doorward, json, plan_only, put};
+
 const STATE: &str = "/var/lib/doorward";
-const LONG: Duration = Duration::from_mins(4);
 
 /// A door at a port, deaf to being asked to end.
 const DOOR: &str = r"#!/usr/bin/perl
@@ -24,37 +21,9 @@ listen($s, 9) or die;
 while (1) { accept(my $c, $s) or next; close $c }
 ";
 
-pub(crate) struct Told {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) error: String,
-}
-
-/// The program in the host.
-pub(crate) fn doorward(host: &Host, words: &[&str]) -> Told {
-    let output: Output = host.run_within(LONG, &[&[PROGRAM], words].concat()).unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let told = Told {
-        code: output.status.code().unwrap_or(-1),
-        out: text(&output.stdout),
-        error: text(&output.stderr),
-    };
-    println!("{words:?}: {}\n{}{}", told.code, told.out, told.error);
-    told
-}
-
-/// Says a whole document, and nothing else.
-pub(crate) fn json(host: &Host, code: i32, words: &[&str]) -> Value {
-    let told = doorward(host, &[words, &["--format", "json"]].concat());
-    assert_eq!(told.code, code, "{words:?}: {}", told.error);
-    let document: Value = serde_json::from_str(&told.out).unwrap();
-    assert_eq!(document["schema_version"], 1);
-    document
-}
-
 /// A host with units of our own, which run.
 pub(crate) fn with_units(host: &Host, units: &[(&str, &str)]) {
-    host.put(Path::new(env!("CARGO_BIN_EXE_doorward")), PROGRAM).unwrap();
+    put(host);
     host.write_file("/usr/local/sbin/door", DOOR).unwrap();
     host.succeed(&["chmod", "755", "/usr/local/sbin/door"]).unwrap();
     for (name, text) in units {
@@ -83,19 +52,6 @@ fn wait_for_doors(host: &Host, units: &[(&str, &str)]) {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
-}
-
-/// A plan with all steps off but these.
-pub(crate) fn plan_only(host: &Host, prefer: &str, steps: &[&str]) {
-    host.succeed(&[PROGRAM, "plan", "--prefer", prefer, "--output", PLAN]).unwrap();
-    let text = String::from_utf8(host.read(PLAN).unwrap()).unwrap();
-    let mut text = text.replace("\non = true", "\non = false");
-    for step in steps {
-        let off = format!("id = \"{step}\"\non = false");
-        assert!(text.contains(&off), "{step}: {text}");
-        text = text.replace(&off, &off.replace("false", "true"));
-    }
-    host.write_file(PLAN, text).unwrap();
 }
 
 fn is_active(host: &Host, unit: &str) -> bool {
@@ -209,7 +165,7 @@ const FEW: [&str; 3] =
 fn full_locked_and_read_only_places_change_nothing() {
     let Some(lab) = open_or_skip() else { return };
     let host = lab.host(&roots::EVERYTHING).unwrap();
-    host.put(Path::new(env!("CARGO_BIN_EXE_doorward")), PROGRAM).unwrap();
+    put(&host);
     plan_only(&host, "uninstall", &["uninstall:memcached"]);
     let before = look(&host);
 
@@ -277,7 +233,7 @@ fn full_locked_and_read_only_places_change_nothing() {
     assert!(first.wait().unwrap().success());
     assert_eq!(json(&host, 0, &["extend", "--within", "10m"])["confirm_within_seconds"], 600);
     let timers = host.succeed(&["systemctl", "list-timers", "--no-legend", "doorward-revert-*"]).unwrap();
-    assert!(timers.lines().count() == 1 && timers.contains("left") || timers.contains("min"), "{timers}");
+    assert!(timers.lines().count() == 1 && timers.contains(" 9min "), "{timers}");
     json(&host, 0, &["undo"]);
     assert_eq!(look(&host), before);
     assert_eq!(doorward(&host, &["extend"]).code, 3, "nothing waits any more");
@@ -311,7 +267,7 @@ fn a_daemon_that_objects_to_its_configuration_goes_on_with_the_old_one() {
     const FILE: &str = "/etc/mysql/mariadb.conf.d/50-server.cnf";
     let Some(lab) = open_or_skip() else { return };
     let (host, client) = (lab.host(&roots::WORDPRESS).unwrap(), lab.client().unwrap());
-    host.put(Path::new(env!("CARGO_BIN_EXE_doorward")), PROGRAM).unwrap();
+    put(&host);
     host.succeed(&["sed", "-i", "s/^bind-address.*/bind-address = 0.0.0.0/", FILE]).unwrap();
     host.succeed(&["systemctl", "restart", "mariadb"]).unwrap();
     let reached = || client.tcp_open(host.address(), [3306]).unwrap() == [3306];

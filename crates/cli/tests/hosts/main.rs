@@ -5,6 +5,7 @@ mod audited;
 mod changed;
 mod crashed;
 mod faults;
+mod program;
 mod rebooted;
 mod session;
 mod site;

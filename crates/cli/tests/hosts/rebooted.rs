@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use doorward_lab::{Host, open_or_skip, roots};
 use serde_json::{Value, json};
 
-use super::faults::{doorward, json, plan_only, with_units};
+use super::faults::with_units;
+use super::program::{PLAN, doorward, json, plan_only};
 
-const PLAN: &str = "/root/plan.toml";
 const UNIT: &str = "doorward-boot-verify.service";
 
 fn apply_and_confirm(host: &Host, step: &str) {

@@ -6,7 +6,7 @@ use std::process::Output;
 
 use doorward_lab::{Client, Door, Host, open_or_skip, roots};
 
-use super::changed::{PLAN, PROGRAM, put};
+use super::program::{PLAN, PROGRAM, open, put};
 
 /// Who connects, with a key of its own.
 struct Admin<'a> {
@@ -63,6 +63,7 @@ fn outlives_a_plan(host: &mut Host, client: &Client, port: u16) {
     host.power_cut().unwrap();
     host.boot_until(&[Door::Tcp(port), Door::Tcp(80)]).unwrap();
     admin.succeeds(host, "true");
+    assert_eq!(open(host, client).len(), 3, "nothing comes back with a boot");
 }
 
 #[test]

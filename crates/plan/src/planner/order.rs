@@ -7,6 +7,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use doorward_model::{Exposure, Verdict};
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::DiGraph;
 
 use super::facts::Facts;
 use super::groups::{Group, Groups};
@@ -106,49 +108,21 @@ fn edges(facts: &Facts<'_>, groups: &Groups) -> Vec<Vec<usize>> {
     after
 }
 
-/// The strongly connected component of each node, and their number: Tarjan's algorithm without recursion.
+/// The strongly connected component of each node, and their number.
 fn components(after: &[Vec<usize>]) -> (Vec<usize>, usize) {
-    const NEW: usize = usize::MAX;
-    let mut index = vec![NEW; after.len()];
-    let mut low = vec![0; after.len()];
-    let mut component = vec![NEW; after.len()];
-    let (mut next, mut count) = (0, 0);
-    let mut open = Vec::new();
-    for start in 0..after.len() {
-        if index[start] != NEW {
-            continue;
-        }
-        let mut path = vec![(start, 0)];
-        while let Some(&mut (node, ref mut at)) = path.last_mut() {
-            if *at == 0 {
-                index[node] = next;
-                low[node] = next;
-                next += 1;
-                open.push(node);
-            }
-            if let Some(&to) = after[node].get(*at) {
-                *at += 1;
-                if index[to] == NEW {
-                    path.push((to, 0));
-                } else if component[to] == NEW {
-                    low[node] = low[node].min(index[to]);
-                }
-                continue;
-            }
-            path.pop();
-            if let Some(&(parent, _)) = path.last() {
-                low[parent] = low[parent].min(low[node]);
-            }
-            if low[node] == index[node] {
-                while let Some(member) = open.pop() {
-                    component[member] = count;
-                    if member == node {
-                        break;
-                    }
-                }
-                count += 1;
-            }
+    let mut graph = DiGraph::<(), ()>::with_capacity(after.len(), 0);
+    let nodes: Vec<_> = after.iter().map(|_| graph.add_node(())).collect();
+    for (from, list) in after.iter().enumerate() {
+        for &to in list {
+            graph.add_edge(nodes[from], nodes[to], ());
         }
     }
-    (component, count)
+    let found = kosaraju_scc(&graph); // without recursion: chains are as long as a hostile host makes them
+    let mut component = vec![0; after.len()];
+    for (at, members) in found.iter().enumerate() {
+        for node in members {
+            component[node.index()] = at;
+        }
+    }
+    (component, found.len())
 }

@@ -57,16 +57,8 @@ fn read(file: &Path) -> anyhow::Result<Site> {
 }
 
 fn json(site: &Site, runs: &[Outcomes], coverage: Option<&Coverage>) -> anyhow::Result<String> {
-    let flaky: Vec<_> = match Baseline::of(runs) {
-        Ok(baseline) => baseline.tests,
-        Err(_) => Vec::new(),
-    };
-    let rates: Vec<_> = flaky
-        .iter()
-        .filter(|_| runs.len() > 1)
-        .map(|t| serde_json::json!({"test": t.test(), "failed": t.failed, "false_fail_rate": t.false_fail_rate, "at_most": t.at_most}))
-        .collect();
-    let value = serde_json::json!({"version": VERSION, "site": site.url, "runs": runs, "rates": rates, "coverage": coverage});
+    let rates = if runs.len() > 1 { doorward_site::rates(runs) } else { Vec::new() };
+    let value = serde_json::json!({"schema_version": VERSION, "site": site.url, "runs": runs, "rates": rates, "coverage": coverage});
     Ok(serde_json::to_string_pretty(&value)? + "\n")
 }
 

@@ -23,11 +23,28 @@ pub(super) fn same(one: &Path, other: &Path) -> Result<(), SystemError> {
     match differs.or(extra) {
         None => Ok(()),
         Some(path) => {
-            let (was, is) = (one.get(path), other.get(path));
-            let why = format!("it does not hold {} as installed: {was:?}, {is:?}", path.display());
-            Err(failed("check the archive", why))
+            let what = differing(one.get(path), other.get(path));
+            let why = format!(
+                "{what} of /{} would not come back as installed; disable the service instead (doorward plan --prefer \
+                 disable)",
+                path.display()
+            );
+            Err(failed("pack the package again", why))
         }
     }
+}
+
+/// What is not the same of a file.
+fn differing(one: Option<&Look>, other: Option<&Look>) -> String {
+    let (Some(one), Some(other)) = (one, other) else { return "the presence".to_owned() };
+    let parts = [
+        ("the kind or mode", one.0 == other.0),
+        ("the owner", (one.1, one.2) == (other.1, other.2)),
+        ("the time", one.3 == other.3),
+        ("the contents", one.4 == other.4),
+    ];
+    let differing: Vec<&str> = parts.iter().filter(|(_, same)| !same).map(|(part, _)| *part).collect();
+    differing.join(" and ")
 }
 
 fn look(root: &Path) -> Result<BTreeMap<PathBuf, Look>, SystemError> {
@@ -72,7 +89,8 @@ mod tests {
         write(other.path(), "x");
         same(one.path(), other.path()).unwrap();
         write(other.path(), "y");
-        assert!(same(one.path(), other.path()).is_err());
+        let why = same(one.path(), other.path()).unwrap_err().to_string();
+        assert!(why.contains("the contents of /a ") && why.contains("--prefer disable"), "{why}");
         write(other.path(), "x");
         fs::set_permissions(other.path().join("a"), fs::Permissions::from_mode(0o4755)).unwrap();
         assert!(same(one.path(), other.path()).is_err());
