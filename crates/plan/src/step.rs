@@ -49,6 +49,8 @@ pub struct Step {
     pub cycle: Option<StepId>,
     /// What is gained.
     pub saves: Saves,
+    /// What came of trying it out, in a sentence.
+    pub trial: Option<String>,
 }
 
 impl Step {

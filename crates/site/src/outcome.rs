@@ -3,18 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::values::Sha256;
 
 /// The name of a test: of a check, or of a suite and its test (`browser: pays by card`). Hostile text where a suite wrote
 /// it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Test(pub String);
 
 /// All outcomes of one run, in an order that is the same in each.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcomes {
     /// One a test.
     pub tests: Vec<Outcome>,
@@ -33,24 +33,30 @@ impl Outcomes {
 }
 
 /// What came of one test.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Which.
     pub test: Test,
     /// Passed or not.
     pub verdict: Verdict,
     /// How long it took, in seconds.
-    #[serde(serialize_with = "seconds", rename = "seconds")]
+    #[serde(serialize_with = "seconds", deserialize_with = "time", rename = "seconds")]
     pub took: Duration,
     /// What was not as expected: at least one where the test failed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mismatches: Vec<Mismatch>,
     /// What was asked and answered, to be held beside that of another run.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exchanges: Vec<Exchange>,
 }
 
 impl Outcome {
+    /// Of a test that should have been run, and of which nothing came.
+    pub fn missing(test: &Test) -> Self {
+        let wrong = Mismatch::new("test", "an outcome", "it was not run");
+        Self::of(&test.0, Duration::ZERO, vec![wrong], Vec::new())
+    }
+
     pub(crate) fn of(
         name: &str,
         took: Duration,
@@ -63,7 +69,7 @@ impl Outcome {
 }
 
 /// Passed or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// As expected.
@@ -75,10 +81,10 @@ pub enum Verdict {
 }
 
 /// One thing that was not as expected. Hostile text: escape before showing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mismatch {
     /// Where: `request 2: POST https://shop.example/login`; empty where there is only one place.
-    #[serde(rename = "where", skip_serializing_if = "String::is_empty")]
+    #[serde(rename = "where", default, skip_serializing_if = "String::is_empty")]
     pub place: String,
     /// What: `status`.
     pub what: String,
@@ -110,12 +116,12 @@ impl fmt::Display for Mismatch {
 }
 
 /// One question and its answer. Hostile text.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exchange {
     /// What was asked: `GET https://shop.example/`.
     pub asked: String,
     /// The status of the answer, where its protocol has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<i32>,
     /// Size of the answer, in bytes.
     pub size: u64,
@@ -150,4 +156,8 @@ pub(crate) fn short(text: &str) -> String {
 
 fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
+}
+
+fn time<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(serde::de::Error::custom)
 }

@@ -37,6 +37,7 @@ pub(crate) fn step(id: &str, action: Action) -> Step {
         takes_along: Vec::new(),
         cycle: None,
         saves: Saves::default(),
+        trial: None,
     }
 }
 

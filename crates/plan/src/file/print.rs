@@ -49,6 +49,9 @@ fn step(out: &mut String, step: &Step, number: usize, of: usize) {
     let _ = writeln!(out, "action = {}", quoted(step.action.word()));
     action(out, &step.action);
     line(out, "why", &step.why, true);
+    if let Some(trial) = &step.trial {
+        line(out, "trial", trial, true);
+    }
     if let Some(danger) = &step.danger {
         line(out, "danger", danger, true);
     }

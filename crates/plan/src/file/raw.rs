@@ -66,6 +66,7 @@ pub(super) struct RawStep {
     cycle: Option<StepId>,
     #[serde(default)]
     saves: Saves,
+    trial: Option<String>,
 }
 
 fn yes() -> bool {
@@ -136,6 +137,7 @@ impl RawStep {
             takes_along: self.takes_along,
             cycle: self.cycle,
             saves: self.saves,
+            trial: self.trial,
         })
     }
 

@@ -70,6 +70,7 @@ pub(super) fn keep(service: &str, reason: KeepReason, why: String, needed_by: Ve
         takes_along: Vec::new(),
         cycle: None,
         saves: Saves::default(),
+        trial: None,
     }
 }
 

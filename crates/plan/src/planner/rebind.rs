@@ -33,6 +33,7 @@ pub(super) fn step(facts: &Facts<'_>, node: usize, service: &AuditService) -> Op
             takes_along: Vec::new(),
             cycle: None,
             saves: Saves::default(),
+            trial: None,
             action: Action::Rebind(Rebind { service: service.name.clone(), file, setting, from, to, check }),
         }),
         Err(how) => {

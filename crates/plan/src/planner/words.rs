@@ -88,6 +88,7 @@ fn step<'a>(
         takes_along: along,
         cycle,
         saves: saves(facts, group, &action),
+        trial: None,
         action,
     })
 }

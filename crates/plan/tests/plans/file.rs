@@ -73,8 +73,9 @@ fn saves() -> impl Strategy<Value = Saves> {
 fn step() -> impl Strategy<Value = Step> {
     let words =
         (hostile(), of(hostile()), hostile(), vec(hostile(), 0..3), vec(hostile(), 0..3), of(hostile()));
-    (hostile(), any::<bool>(), action(), words, vec(door(), 0..3), saves()).prop_map(
-        |(id, on, action, (why, danger, undo, needed_by, takes_along, cycle), closes, saves)| Step {
+    let gains = (saves(), of(hostile()));
+    (hostile(), any::<bool>(), action(), words, vec(door(), 0..3), gains).prop_map(
+        |(id, on, action, (why, danger, undo, needed_by, takes_along, cycle), closes, (saves, trial))| Step {
             id: StepId(id),
             on,
             action,
@@ -86,6 +87,7 @@ fn step() -> impl Strategy<Value = Step> {
             takes_along,
             cycle: cycle.map(StepId),
             saves,
+            trial,
         },
     )
 }

@@ -1,0 +1,73 @@
+//! What the one who asks and the keeper tell each other: a line of JSON each.
+
+use std::io::{self, BufRead, Read as _, Write};
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::Difference;
+
+/// An interface of the host that the copy gets, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Its name.
+    pub name: String,
+    /// Its addresses with the lengths of their prefixes.
+    pub addresses: Vec<ipnet::IpNet>,
+}
+
+/// What the copy is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// Unique among the machine's containers.
+    pub(crate) name: String,
+    pub(crate) host_name: String,
+    /// Bytes that it may write.
+    pub(crate) memory: u64,
+    pub(crate) interfaces: Vec<Interface>,
+    /// Names that lead to the copy itself.
+    pub(crate) names: Vec<String>,
+    /// The caller's program, to be found in the copy at [`crate::copy::PROGRAM`].
+    pub(crate) program: PathBuf,
+}
+
+/// What the keeper says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum News {
+    /// The file systems are there.
+    Made { differences: Vec<Difference> },
+    /// It is up: its process 1, as the host counts.
+    Ready { leader: u32 },
+    /// It is not, and will not be.
+    Failed { why: String },
+}
+
+/// What the keeper is told after the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Wish {
+    /// To boot it anew, in order.
+    Reboot,
+}
+
+/// No line is longer.
+const LONGEST: u64 = 1 << 20;
+
+pub(crate) fn send(to: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    to.write_all(&text)?;
+    to.flush()
+}
+
+/// The next line; none where the other side has ended.
+pub(crate) fn receive<T: DeserializeOwned>(from: &mut impl BufRead) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    from.take(LONGEST).read_until(b'\n', &mut line)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(serde_json::from_slice(&line)?))
+}
