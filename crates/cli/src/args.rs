@@ -18,7 +18,8 @@ Exit codes:
   4  done, but not all could be looked at: that nothing was found proves nothing
   5  the result could not be written
   6  a change went wrong, and everything was put back
-  7  not everything could be put back, or something was kept as somebody had changed it since";
+  7  not everything could be put back, or something was kept as somebody had changed it since
+  130, 143, 129  ended by SIGINT (Ctrl-C), SIGTERM or SIGHUP";
 
 /// Closes every door to a web server that its site does not need, and proves that the site still works.
 ///

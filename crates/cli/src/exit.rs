@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     TakenBack,
     /// Not everything could be put back.
     NotRestored,
+    /// Ended by this signal, after what was started was ended.
+    Interrupted(u8),
 }
 
 /// Marks an error of output; every other error is one of input.
@@ -41,7 +43,8 @@ impl Exit {
             Self::BadInput => 3,
             Self::Unwritten => 4,
             Self::TakenBack => 5,
-            Self::NotRestored => 6,
+            Self::Interrupted(_) => 6,
+            Self::NotRestored => 7,
         };
         if rank(other) > rank(self) { other } else { self }
     }
@@ -62,6 +65,8 @@ impl From<Exit> for ExitCode {
             Exit::Unwritten => 5,
             Exit::TakenBack => 6,
             Exit::NotRestored => 7,
+            // As shells tell it.
+            Exit::Interrupted(signal) => 128 + signal,
         })
     }
 }

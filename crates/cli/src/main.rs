@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod exit;
 mod hives;
+mod interrupt;
 mod judge;
 mod output;
 mod progress;

@@ -20,6 +20,7 @@ mod outcome;
 mod record;
 mod results;
 mod run;
+mod until;
 mod values;
 
 pub use baseline::{Baseline, Broken, Measured, NoBaseline, Rate, rates};

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs as _};
-use std::sync::{Arc, mpsc};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use crate::until::Until;
 
 mod tls;
 
@@ -22,7 +23,7 @@ pub(crate) struct Network {
     /// That address.
     pub(crate) to: Option<IpAddr>,
     /// When all must be over.
-    pub(crate) deadline: Instant,
+    pub(crate) until: Until,
 }
 
 impl Network {
@@ -35,16 +36,10 @@ impl Network {
         if let Ok(address) = bare.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        let (send, receive) = mpsc::sync_channel(1);
         let name = bare.to_owned();
-        thread::Builder::new().spawn(move || {
-            let found = (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
-            // Nobody waits for it any more.
-            let _ = send.send(found);
-        })?;
-        let found = receive
-            .recv_timeout(self.left()?)
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "looking up its name took too long"))?
+        let found = self
+            .until
+            .aside(move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter))
             .map_err(|e| io::Error::new(e.kind(), format!("its name cannot be looked up: {e}")))?;
         if found.is_empty() { Err(io::Error::other("its name has no address")) } else { Ok(found) }
     }
@@ -53,12 +48,15 @@ impl Network {
     pub(crate) fn connect(&self, addresses: &[SocketAddr]) -> io::Result<Timed> {
         let mut last = io::Error::other("no address");
         for (at, address) in addresses.iter().enumerate() {
-            let share = self.left()? / u32::try_from(addresses.len() - at).unwrap_or(1);
+            let left = self.until.left()?;
+            let share = left / u32::try_from(addresses.len() - at).unwrap_or(1);
+            let to = *address;
             #[expect(clippy::disallowed_methods, reason = "to test a site is to connect to it")]
-            match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
+            let connect = move || TcpStream::connect_timeout(&to, share.max(Duration::from_millis(1)));
+            match self.until.aside(connect) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    return Ok(Timed { stream, deadline: self.deadline });
+                    return Ok(Timed { stream, until: self.until.clone() });
                 }
                 Err(error) => last = io::Error::new(error.kind(), format!("{address}: {error}")),
             }
@@ -70,28 +68,13 @@ impl Network {
     pub(crate) fn dial(&self, host: &str, port: u16) -> io::Result<Timed> {
         self.connect(&self.resolve(host, port)?)
     }
-
-    pub(crate) fn left(&self) -> io::Result<Duration> {
-        left(self.deadline)
-    }
-}
-
-fn left(deadline: Instant) -> io::Result<Duration> {
-    match deadline.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(timed_out()),
-        left => Ok(left),
-    }
-}
-
-fn timed_out() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the time limit was reached")
 }
 
 /// A connection that ends at a time, however slowly the other side drips.
 #[derive(Debug)]
 pub(crate) struct Timed {
     stream: TcpStream,
-    deadline: Instant,
+    until: Until,
 }
 
 impl Timed {
@@ -109,24 +92,24 @@ impl Timed {
 
 impl Read for Timed {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(left(self.deadline)?))?;
-        self.stream.read(into).map_err(|e| if is_timeout(&e) { timed_out() } else { e })
+        self.until.retry(|slice| {
+            self.stream.set_read_timeout(Some(slice))?;
+            self.stream.read(into)
+        })
     }
 }
 
 impl Write for Timed {
     fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(left(self.deadline)?))?;
-        self.stream.write(from).map_err(|e| if is_timeout(&e) { timed_out() } else { e })
+        self.until.retry(|slice| {
+            self.stream.set_write_timeout(Some(slice))?;
+            self.stream.write(from)
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// A connection, plain or by TLS.

@@ -13,14 +13,16 @@ Exit codes:
   1  a test failed
   2  the command line is wrong
   3  the file could not be read, or is malformed
-  5  the result could not be written";
+  5  the result could not be written
+  130, 143, 129  ended by SIGINT (Ctrl-C), SIGTERM or SIGHUP; what was found until then was told";
 
 const RECORD_EXIT_CODES: &str = "\
 Exit codes:
   0  the tests were written
   2  the command line is wrong
   3  the site fails, or a log could not be read: there is nothing to record
-  5  the result could not be written";
+  5  the result could not be written
+  130, 143, 129  ended by SIGINT (Ctrl-C), SIGTERM or SIGHUP; no tests were written";
 
 /// What to do with the site's tests.
 #[derive(Debug, Subcommand)]

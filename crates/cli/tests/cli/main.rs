@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests run the program, on files that they make")]
 
 mod host;
+mod interrupt;
 mod plan;
 mod site;
 

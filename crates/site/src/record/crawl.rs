@@ -6,7 +6,7 @@ use url::Url;
 
 use super::page::{Page, sitemap};
 use super::robots::Robots;
-use super::{Learning, NotRecorded, PROOFS, ROUNDS, RecordSettings, Recording, Refused, each, fetch};
+use super::{Learning, NotRecorded, PROOFS, ROUNDS, RecordSettings, Recording, Refused, each, fetch, go_on};
 use crate::file::Site;
 use crate::logs::LogPaths;
 use crate::run::client::{Answer, Unanswered};
@@ -103,9 +103,10 @@ pub(super) fn crawl(
         if batch.is_empty() {
             break;
         }
-        each(&mut batch, settings.run.lanes, |wanted| {
+        each(&mut batch, &settings.run, |wanted| {
             wanted.answer = Some(fetch(site, settings, &wanted.method, &wanted.url));
         });
+        go_on(settings, crawled.pages.len())?;
         for wanted in batch {
             let is_first = wanted.url == site.url && crawled.pages.is_empty();
             match wanted.answer {

@@ -14,7 +14,8 @@ use crate::logs::LogPaths;
 use crate::outcome::Mismatch;
 use crate::run::client::{Answer, Client, Question, Unanswered};
 use crate::run::expect::without;
-use crate::run::{Settings, network_until, run};
+use crate::run::{Settings, network_in, run};
+use crate::until::pause;
 use crate::values::{Pattern, Sha256};
 
 mod crawl;
@@ -94,6 +95,12 @@ pub enum NotRecorded {
     /// Robots are asked to leave, or nothing passed.
     #[error("{0}")]
     Nothing(String),
+    /// Somebody stopped it.
+    #[error("stopped after {pages} pages were found: no tests were written")]
+    Stopped {
+        /// How many pages were found until then.
+        pages: usize,
+    },
 }
 
 /// What is being done, for a progress bar: pages fetched, of so many known so far, in this round of all rounds.
@@ -145,22 +152,24 @@ pub fn record(
     let mut pages = crawled.pages;
     let mut last = began;
     for round in 2..=ROUNDS {
-        thread::sleep((last + PAUSE).saturating_duration_since(Instant::now()));
+        pause((last + PAUSE).saturating_duration_since(Instant::now()), &settings.run.stop);
         last = Instant::now();
         let (done, known) = (AtomicUsize::new(0), pages.len());
-        each(&mut pages, settings.run.lanes, |page| {
+        each(&mut pages, &settings.run, |page| {
             if page.refused.is_none() {
                 page.again(&site, settings);
             }
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             told(Recording { round, rounds: ROUNDS + PROOFS, done, known });
         });
+        go_on(settings, known)?;
     }
     let (bad, good): (Vec<Learning>, Vec<Learning>) = pages.into_iter().partition(|p| p.refused.is_some());
     let mut refused = crawled.refused;
     refused.extend(bad.into_iter().map(|p| Refused { url: p.url, why: p.refused.unwrap_or_default() }));
     site.http = good.iter().map(Learning::check).collect();
     let proved = prove(&mut site, settings, told);
+    go_on(settings, good.len())?;
     let refused_at = |(name, why): (String, String)| {
         let page = good.iter().find(|p| p.name() == name)?;
         Some(Refused { url: page.url.clone(), why })
@@ -173,6 +182,12 @@ pub fn record(
         return Err(NotRecorded::Nothing("no page passed each time".to_owned()));
     }
     Ok(Recorded { site, refused, loose, left_alone: crawled.left_alone, more: crawled.more })
+}
+
+/// An error once somebody stopped it.
+fn go_on(settings: &RecordSettings, pages: usize) -> Result<(), NotRecorded> {
+    let is_stopped = settings.run.stop.load(Ordering::Relaxed);
+    if is_stopped { Err(NotRecorded::Stopped { pages }) } else { Ok(()) }
 }
 
 /// Runs the checks. One whose sum alone fails is checked without it; one that fails otherwise goes.
@@ -210,7 +225,7 @@ fn loosen(expect: &mut Expect) {
 
 /// Fetches a page as a visitor without cookies.
 fn fetch(site: &Site, settings: &RecordSettings, method: &str, url: &Url) -> Result<Answer, Unanswered> {
-    let network = network_until(site, settings.run.address, Instant::now() + TIME_LIMIT.0);
+    let network = network_in(site, &settings.run, TIME_LIMIT.0);
     let tls = settings.tls.clone().unwrap_or_default();
     let client = Client::new(site, network, Arc::clone(&settings.run.trusted), tls, SIZE_LIMIT.0);
     let mut question = Question::get(url.clone());
@@ -314,14 +329,14 @@ fn wrong(answer: &Answer) -> Option<String> {
     answer.cut.then(|| format!("larger than {SIZE_LIMIT}"))
 }
 
-/// Does the same to each, so many at a time.
-fn each<T: Send>(all: &mut [T], lanes: NonZeroUsize, work: impl Fn(&mut T) + Sync) {
+/// Does the same to each, so many at a time, unless it is stopped.
+fn each<T: Send>(all: &mut [T], settings: &Settings, work: impl Fn(&mut T) + Sync) {
     let queue = Mutex::new(all.iter_mut());
     let next = || queue.lock().expect("nothing panics while it is held").next();
     thread::scope(|scope| {
-        for _ in 0..lanes.get() {
+        for _ in 0..settings.lanes.get() {
             scope.spawn(|| {
-                while let Some(one) = next() {
+                while let (false, Some(one)) = (settings.stop.load(Ordering::Relaxed), next()) {
                     work(one);
                 }
             });

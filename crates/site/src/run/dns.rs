@@ -76,14 +76,14 @@ fn over_udp(question: &[u8], id: u16, to: SocketAddr, network: &Network) -> io::
         socket.send(question)?;
         let until = Instant::now() + patience;
         loop {
-            let left = network.left()?.min(until.saturating_duration_since(Instant::now()));
+            let left = network.until.slice()?.min(until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 break;
             }
             socket.set_read_timeout(Some(left))?;
             let mut answer = [0; 4096];
             let read_bytes = match socket.recv(&mut answer) {
-                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
+                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => continue,
                 received => received?,
             };
             match read(&answer[..read_bytes], id)? {

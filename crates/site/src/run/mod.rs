@@ -4,6 +4,7 @@ mod body;
 pub(crate) mod client;
 mod dns;
 pub(crate) mod expect;
+mod family;
 mod http;
 mod program;
 mod suite;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use crate::file::{Site, TIME_LIMIT};
 use crate::net::{Network, Trusted};
 use crate::outcome::{Mismatch, Outcome, Outcomes};
+use crate::until::Until;
 use crate::values::Time;
 
 /// How checks are run.
@@ -29,7 +31,8 @@ pub struct Settings {
     pub address: Option<IpAddr>,
     /// Checks that run at the same time.
     pub lanes: NonZeroUsize,
-    /// Set from elsewhere, no further check is begun; those that were not have no outcome.
+    /// Set from elsewhere, it ends within some tenths of a second: no further check is begun, those that run are broken
+    /// off, programs are killed. Neither have an outcome.
     pub stop: Arc<AtomicBool>,
     pub(crate) trusted: Arc<Trusted>,
 }
@@ -59,6 +62,10 @@ pub fn run(site: &Site, settings: &Settings, done: &(dyn Fn(&[Outcome]) + Sync))
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(at) else { return };
                     let outcomes = job.run(site, settings);
+                    if settings.stop.load(Ordering::Relaxed) {
+                        // It may have failed for that alone.
+                        return;
+                    }
                     done(&outcomes);
                     results.lock().expect("nothing panics while it is held")[at] = Some(outcomes);
                 }
@@ -111,11 +118,12 @@ fn time_limit(site: &Site, own: Option<Time>) -> Duration {
 
 /// The network of a check that begins now.
 fn network(site: &Site, settings: &Settings, limit: Option<Time>) -> Network {
-    network_until(site, settings.address, Instant::now() + time_limit(site, limit))
+    network_in(site, settings, time_limit(site, limit))
 }
 
-pub(crate) fn network_until(site: &Site, to: Option<IpAddr>, deadline: Instant) -> Network {
+/// The network of what has so much time from now on.
+pub(crate) fn network_in(site: &Site, settings: &Settings, limit: Duration) -> Network {
     let mut led = site.hosts.clone();
     led.push(site.host().to_owned());
-    Network { led, to, deadline }
+    Network { led, to: settings.address, until: Until::in_time(limit, &settings.stop) }
 }

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
+use super::family::Family;
 use super::{Settings, time_limit};
 use crate::file::{CommandCheck, Site};
 use crate::outcome::{Exchange, Mismatch, Outcome};
+use crate::until::Until;
 use crate::values::Time;
 
 /// Where programs look for others, unless the check says otherwise.
@@ -98,7 +98,7 @@ impl Ended {
 impl Program<'_> {
     pub(super) fn run(&self, site: &Site, settings: &Settings) -> io::Result<Ended> {
         let limit = time_limit(site, self.time_limit);
-        let until = Instant::now() + limit;
+        let until = Until::in_time(limit, &settings.stop);
         let (name, arguments) = self.run.split_first().ok_or_else(|| io::Error::other("no program"))?;
         #[expect(
             clippy::disallowed_methods,
@@ -113,50 +113,16 @@ impl Program<'_> {
         command.envs(self.environment);
         command.current_dir(self.directory.map_or_else(|| PathBuf::from("/"), Path::to_path_buf));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own, to be ended as a whole.
-        let child =
-            command.process_group(0).spawn().map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))?;
-        let mut group = Group(child);
-        let output = relay(group.0.stdout.take(), self.most)?;
-        let errors = relay(group.0.stderr.take(), self.most)?;
-        let status = group.wait(until)?;
-        drop(group);
+        let started = Family::start(&mut command);
+        let mut family = started.map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))?;
+        let output = relay(family.first.stdout.take(), self.most)?;
+        let errors = relay(family.first.stderr.take(), self.most)?;
+        let status = family.end(&until)?;
         let late = Instant::now() + LAST_WORDS;
         let heard = |words: Receiver<Vec<u8>>| {
             words.recv_timeout(late.saturating_duration_since(Instant::now())).unwrap_or_default()
         };
         Ok(Ended { status, output: heard(output), errors: heard(errors), limit })
-    }
-}
-
-/// A program and what it started. Dropping it kills what is left.
-struct Group(Child);
-
-impl Group {
-    /// Its exit status, or nothing at the time limit.
-    fn wait(&mut self, until: Instant) -> io::Result<Option<ExitStatus>> {
-        let mut pause = Duration::from_millis(1);
-        loop {
-            if let Some(status) = self.0.try_wait()? {
-                return Ok(Some(status));
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            thread::sleep(pause.min(left));
-            pause = (pause * 2).min(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // The group's number is not given to others while a member lives; without one there is nothing to kill.
-        if let Some(group) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.0.wait();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, bail};
 use doorward_report::escape;
@@ -9,6 +10,7 @@ use doorward_site::{Baseline, Coverage, LogPaths, NoBaseline, Outcome, Outcomes,
 
 use crate::args::{CheckArgs, SiteFormat};
 use crate::exit::Exit;
+use crate::interrupt::Interrupt;
 use crate::progress::Checks;
 use crate::{output, source};
 
@@ -22,21 +24,32 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let mut settings = Settings::default();
     settings.address = args.address;
     settings.lanes = args.lanes;
+    let interrupt = Interrupt::watch()?;
+    settings.stop = interrupt.stop();
     let runs = run_all(&site, &settings, args.repeat.get());
+    let stopped = interrupt.exit();
     let failed = runs.iter().any(|run| run.failed().next().is_some());
     let text = match args.format {
-        SiteFormat::Text => text(&site, &runs, coverage.as_ref()),
-        SiteFormat::Json => json(&site, &runs, coverage.as_ref())?,
+        SiteFormat::Text => text(&site, &runs, coverage.as_ref(), stopped.is_some()),
+        SiteFormat::Json => json(&site, &runs, coverage.as_ref(), stopped.is_some())?,
         SiteFormat::Junit => doorward_site::write_junit(site.url.as_str(), &runs),
     };
     output::print(&text)?;
+    if let Some(exit) = stopped {
+        eprintln!("doorward: stopped before all tests were run");
+        return Ok(exit);
+    }
     Ok(if failed { Exit::Found } else { Exit::Done })
 }
 
-pub(super) fn run_all(site: &Site, settings: &Settings, times: usize) -> Vec<Outcomes> {
+fn run_all(site: &Site, settings: &Settings, times: usize) -> Vec<Outcomes> {
     let progress = Checks::new(site.len() * times);
     let done = |outcomes: &[Outcome]| progress.done(outcomes.iter().any(|o| o.verdict == Verdict::Failed));
-    (0..times).map(|_| doorward_site::run(site, settings, &done)).collect()
+    let mut runs = Vec::new();
+    while runs.len() < times && !settings.stop.load(Ordering::Relaxed) {
+        runs.push(doorward_site::run(site, settings, &done));
+    }
+    runs
 }
 
 /// Reads the tests. Programs that they name are run as whoever runs this, so nobody else may have written them.
@@ -56,9 +69,16 @@ fn read(file: &Path) -> anyhow::Result<Site> {
     Ok(site)
 }
 
-fn json(site: &Site, runs: &[Outcomes], coverage: Option<&Coverage>) -> anyhow::Result<String> {
-    let rates = if runs.len() > 1 { doorward_site::rates(runs) } else { Vec::new() };
-    let value = serde_json::json!({"schema_version": VERSION, "site": site.url, "runs": runs, "rates": rates, "coverage": coverage});
+fn json(
+    site: &Site,
+    runs: &[Outcomes],
+    coverage: Option<&Coverage>,
+    stopped: bool,
+) -> anyhow::Result<String> {
+    // Of a run that was broken off no test is missing.
+    let whole = &runs[..runs.len() - usize::from(stopped && !runs.is_empty())];
+    let rates = if whole.len() > 1 { doorward_site::rates(whole) } else { Vec::new() };
+    let value = serde_json::json!({"schema_version": VERSION, "site": site.url, "stopped": stopped, "runs": runs, "rates": rates, "coverage": coverage});
     Ok(serde_json::to_string_pretty(&value)? + "\n")
 }
 
@@ -72,11 +92,13 @@ struct Row<'a> {
     worst: Option<&'a Outcome>,
 }
 
-fn text(site: &Site, runs: &[Outcomes], coverage: Option<&Coverage>) -> String {
+fn text(site: &Site, runs: &[Outcomes], coverage: Option<&Coverage>, stopped: bool) -> String {
     let rows = rows(runs);
     let style = output::style();
-    let mut out =
-        vec![format!("{} · {}", escape(site.url.as_str()), summary(&rows, runs.len())), String::new()];
+    let mut out = vec![
+        format!("{} · {}", escape(site.url.as_str()), summary(&rows, runs.len(), stopped)),
+        String::new(),
+    ];
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
@@ -95,7 +117,8 @@ fn text(site: &Site, runs: &[Outcomes], coverage: Option<&Coverage>) -> String {
         let wrong = row.worst.iter().flat_map(|outcome| &outcome.mismatches);
         out.extend(wrong.map(|mismatch| format!("      {}", escape(&mismatch.to_string()))));
     }
-    if let (true, Err(why @ NoBaseline::NoTests)) = (rows.iter().all(|r| r.failed == 0), Baseline::of(runs)) {
+    let is_judged = !stopped && rows.iter().all(|r| r.failed == 0);
+    if let (true, Err(why @ NoBaseline::NoTests)) = (is_judged, Baseline::of(runs)) {
         out.extend([String::new(), why.to_string()]);
     }
     if let Some(coverage) = coverage {
@@ -151,10 +174,11 @@ fn result(row: &Row<'_>, runs: usize) -> String {
     }
 }
 
-fn summary(rows: &[Row<'_>], runs: usize) -> String {
+fn summary(rows: &[Row<'_>], runs: usize, stopped: bool) -> String {
     let failed = rows.iter().filter(|r| r.failed > 0).count();
     let passed = rows.iter().filter(|r| r.failed == 0 && r.passed > 0).count();
     let times = if runs == 1 { String::new() } else { format!(" in {runs} runs") };
+    let times = if stopped { times + ", then it was stopped" } else { times };
     if failed == 0 {
         format!("{passed} tests passed{times}")
     } else {

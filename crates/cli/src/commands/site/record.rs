@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use doorward_report::escape;
-use doorward_site::{LogPaths, RecordSettings, Recorded, Settings, Tls};
+use doorward_site::{LogPaths, NotRecorded, RecordSettings, Recorded, Settings, Tls};
 
 use crate::args::RecordArgs;
 use crate::exit::Exit;
+use crate::interrupt::Interrupt;
 use crate::output;
 use crate::progress::Pages;
 
@@ -19,6 +20,8 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
     let mut run = Settings::default();
     run.address = args.address;
     run.lanes = args.lanes;
+    let interrupt = Interrupt::watch()?;
+    run.stop = interrupt.stop();
     let tls = Tls { ca: args.ca.clone(), pin: args.pin.clone(), ..Tls::default() };
     let settings = RecordSettings {
         run,
@@ -29,8 +32,13 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
         allow_post: args.allow_post,
     };
     let progress = Pages::new();
-    let recorded = doorward_site::record(&args.url, &logs, &settings, &|now| progress.set(now))?;
+    let recorded = doorward_site::record(&args.url, &logs, &settings, &|now| progress.set(now));
     drop(progress);
+    if let (Some(exit), Err(why @ NotRecorded::Stopped { .. })) = (interrupt.exit(), &recorded) {
+        eprintln!("doorward: {why}");
+        return Ok(exit);
+    }
+    let recorded = recorded?;
     let text = format!("{}{}", head(&recorded), doorward_site::print(&recorded.site));
     if args.output == Path::new("-") {
         output::print(&text)?;
