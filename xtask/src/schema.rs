@@ -45,6 +45,7 @@ fn schemas() -> [(&'static str, Schema); 10] {
         ("verify.schema.json", schema_for!(VerifyReport)),
         ("log.schema.json", schema_for!(LogReport)),
         ("status.schema.json", schema_for!(StatusReport)),
+        ("trial.schema.json", schema_for!(doorward_model::trial::TrialReport)),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! The command line. Its doc comments are the help, the man pages and the reference.
 
 mod site;
+mod trial;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use site::{CheckArgs, RecordArgs, SiteCommand, SiteFormat};
+pub(crate) use trial::TrialArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -88,6 +90,23 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Show whether changes wait, and who changes the host now
     Status(StatusArgs),
+    /// Try a plan out, and prove which of its steps the site does not miss
+    ///
+    /// Boots a copy of this host beside it, shuts there what the plan would shut, runs the site's tests, and finds with
+    /// few trials the largest part of the plan that every test allows. What is left is applied to the copy as it would be
+    /// here, packages removed, rebooted, and tested again. The plan that comes out says of each step in which trial it was
+    /// proved unneeded, or which test fails without it. Nothing is changed on this host, unless with --live.
+    #[command(after_help = EXIT_CODES)]
+    Trial(Box<TrialArgs>),
+    /// Serve a trial on the host that is tried
+    #[command(hide = true)]
+    TrialAgent,
+    /// Keep a copy of this host for a trial
+    #[command(hide = true)]
+    TrialKeeper {
+        /// Where the one who wants it listens
+        socket: PathBuf,
+    },
     /// Run the site's tests, or write them from the site
     #[command(subcommand)]
     Site(SiteCommand),

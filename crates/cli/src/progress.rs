@@ -1,12 +1,14 @@
 //! Progress of what takes long, on standard error; bars only on a terminal.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorward_change::{Change, Observer, PreparedStep};
 use doorward_plan::StepId;
 use doorward_report::escape;
+use doorward_search::Progress;
 use doorward_site::Recording;
+use doorward_trial::Manner;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Shows how much of the watching is done.
@@ -126,6 +128,64 @@ impl Pages {
 }
 
 impl Drop for Pages {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how far a trial is.
+pub(crate) struct Trials {
+    bar: ProgressBar,
+    lanes: usize,
+    began: Instant,
+    done: usize,
+}
+
+impl Trials {
+    /// A bar for trials on so many lanes at a time.
+    pub(crate) fn new(lanes: usize) -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, lanes: lanes.max(1), began: Instant::now(), done: 0 }
+    }
+
+    /// A round of trials begins, each of which shuts so many steps.
+    pub(crate) fn round(&mut self, manner: Manner, progress: Option<Progress>, shut: &[usize]) {
+        let counts: Vec<String> = shut.iter().map(ToString::to_string).collect();
+        let how = match manner {
+            Manner::Disabled => "off",
+            Manner::Rebooted => "off, after a reboot",
+            Manner::Applied => "off as planned, after a reboot",
+        };
+        let mut message = format!("{} {how}", counts.join(", "));
+        if let Some(progress) = progress {
+            let left = self.left(progress).map(|left| format!(", about {left} s left")).unwrap_or_default();
+            message = format!(
+                "trial {} of about {}{left}: {message}; {} unneeded, {} needed so far",
+                progress.trial, progress.about, progress.shut, progress.kept
+            );
+        }
+        self.done += shut.len();
+        self.bar.set_message(message);
+    }
+
+    fn left(&self, progress: Progress) -> Option<u64> {
+        let rounds = (progress.about + 1).saturating_sub(progress.trial).div_ceil(self.lanes);
+        let made = self.done.div_ceil(self.lanes);
+        let each = self.began.elapsed().checked_div(u32::try_from(made).ok()?)?;
+        Some((each * u32::try_from(rounds).ok()?).as_secs())
+    }
+
+    /// A line on standard error, above the bar.
+    pub(crate) fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+}
+
+impl Drop for Trials {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

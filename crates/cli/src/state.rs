@@ -63,6 +63,12 @@ impl Journals {
         }
     }
 
+    /// Takes away a journal of which nothing is left to undo.
+    pub(crate) fn forget(&self, id: u64) -> anyhow::Result<()> {
+        #[expect(clippy::disallowed_methods, reason = "a trial leaves nothing behind")]
+        std::fs::remove_file(self.path(id)).with_context(|| self.name(id))
+    }
+
     /// A journal, to be looked at.
     pub(crate) fn look(&self, id: u64) -> anyhow::Result<Journal> {
         Journal::look(&self.path(id)).with_context(|| self.name(id))

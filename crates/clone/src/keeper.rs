@@ -130,8 +130,8 @@ fn hosts(root: &Path, order: &Order) -> Result<(), CloneError> {
         return Ok(());
     }
     let old = std::fs::read(&at).unwrap_or_default();
-    let mut text =
-        order.names.iter().map(|name| format!("{address} {name}\n")).collect::<String>().into_bytes();
+    let line = |name: &String| format!("{address} {name}\n").into_bytes();
+    let mut text: Vec<u8> = order.names.iter().flat_map(line).collect();
     text.extend(old);
     std::fs::write(&at, text).doing(|| format!("write {}", at.display()))
 }

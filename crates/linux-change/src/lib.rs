@@ -20,3 +20,4 @@ mod units;
 
 pub use host::LinuxHost;
 pub use lock::{Lock, Owner, is_root, owner, state_directory};
+pub use units::restart_delay;

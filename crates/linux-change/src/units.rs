@@ -228,6 +228,28 @@ fn is_oneshot(unit: &str) -> Result<bool, SystemError> {
     })
 }
 
+/// How long the manager waits before it starts a service again that has ended; nothing where it does not.
+pub fn restart_delay(unit: &str) -> Result<Duration, SystemError> {
+    const SERVICE: &str = "org.freedesktop.systemd1.Service";
+    check(unit)?;
+    if !is_there() || is_template(unit) || unit.rsplit_once('.').is_none_or(|(_, kind)| kind != "service") {
+        return Ok(Duration::ZERO);
+    }
+    patiently(&format!("look at {unit}"), || {
+        let name = unit.to_owned();
+        let told = bus::speak(QUESTION, move |talk| {
+            let path: zbus::wire::OwnedObjectPath = bus::body(&talk.manager("LoadUnit", &(name.as_str(),))?)?;
+            let get = |what: &str| talk.call(path.as_str(), PROPERTIES, "Get", &(SERVICE, what));
+            let restarts = bus::property::<String>(&get("Restart")?)? != "no";
+            Ok(if restarts { bus::property::<u64>(&get("RestartUSec")?)? } else { 0 })
+        });
+        match told {
+            Err(BusError::Absent(_)) => Ok(Duration::ZERO),
+            other => other.map(Duration::from_micros),
+        }
+    })
+}
+
 /// What a job does; `None` when it has just ended.
 fn job_type(talk: &bus::Talk, path: &str) -> Result<Option<String>, BusError> {
     match talk.call(path, PROPERTIES, "Get", &("org.freedesktop.systemd1.Job", "JobType")) {

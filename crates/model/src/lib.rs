@@ -20,6 +20,7 @@ mod listener;
 mod package;
 mod service;
 mod snapshot;
+pub mod trial;
 mod unseen;
 mod web;
 mod windows;

@@ -26,7 +26,7 @@ mod values;
 pub use baseline::{Baseline, Broken, Measured, NoBaseline, Rate, rates};
 pub use coverage::{Coverage, Endpoint, coverage};
 pub use file::*;
-pub use logs::{LogPath, LogPaths};
+pub use logs::{LogLine, LogPath, LogPaths};
 pub use outcome::{Exchange, Mismatch, Outcome, Outcomes, Test, Verdict};
 pub use record::{NotRecorded, RecordSettings, Recorded, Recording, Refused, record};
 pub use results::{Case, Ending, MOST_CASES, ResultsError, junit, tap, write_junit};

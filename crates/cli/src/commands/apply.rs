@@ -202,7 +202,7 @@ fn header(plan: &Plan, host: &LinuxHost, reboot_proof: bool) -> anyhow::Result<H
 
 /// Before the first change: what puts everything back without this process, after a time and at the next boot, and
 /// where it is written down what to put back.
-fn begun(
+pub(super) fn begun(
     journals: &Journals,
     id: u64,
     longest: Duration,

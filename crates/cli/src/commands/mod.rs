@@ -8,6 +8,7 @@ mod generate;
 mod log;
 mod plan;
 mod site;
+mod trial;
 mod undo;
 mod verify;
 
@@ -29,6 +30,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Status(status)) => log::status(&status),
         Some(Command::Verify(verify)) => verify::run(&verify),
         Some(Command::Site(site)) => site::run(&site),
+        Some(Command::Trial(trial)) => trial::run(&trial),
+        Some(Command::TrialAgent) => trial::serve(),
+        Some(Command::TrialKeeper { socket }) => trial::keep(&socket),
         Some(Command::Config) => generate::config(),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(&directory),

@@ -29,7 +29,9 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
             doorward_plan::check_fresh(&plan, &snapshot).with_context(|| file.display().to_string())?;
             plan
         }
-        None => doorward_plan::plan(&assessment, &snapshot, &index, Options { prefer: prefer(args) })?,
+        None => {
+            doorward_plan::plan(&assessment, &snapshot, &index, Options { prefer: preferred(args.prefer) })?
+        }
     };
     refuse_wrong(&plan, &snapshot, &assessment, &index, &overrides)?;
     let text = match args.emit {
@@ -59,8 +61,8 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn prefer(args: &PlanArgs) -> Prefer {
-    match args.prefer {
+pub(super) fn preferred(word: PreferWord) -> Prefer {
+    match word {
         PreferWord::Uninstall => Prefer::Uninstall,
         PreferWord::Disable => Prefer::Disable,
         PreferWord::Stop => Prefer::Stop,

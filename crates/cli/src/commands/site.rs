@@ -1,6 +1,6 @@
 //! `doorward site`.
 
-mod check;
+pub(super) mod check;
 mod record;
 
 use crate::args::SiteCommand;

@@ -1,5 +1,7 @@
 //! One line of a log.
 
+use std::net::IpAddr;
+
 use super::LogPath;
 
 /// The form of the lines that follow; W3C logs say it, and may change it.
@@ -85,6 +87,25 @@ fn combined(line: &str) -> Option<(LogPath, u16)> {
     let has_host = words.take_while(|word| !word.starts_with('[')).count() > 2;
     let host = if has_host { first.rsplit_once(':').map(|(host, _)| host) } else { None };
     request(host, method, path).map(|path| (path, status))
+}
+
+/// Who asked, as a line of the common or combined form tells it, and what the server answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogLine {
+    /// Who asked, where that is an address.
+    pub client: Option<IpAddr>,
+    /// The status of the answer.
+    pub status: u16,
+}
+
+impl LogLine {
+    /// Nothing for a line that tells no request.
+    pub fn read(line: &str) -> Option<Self> {
+        let (_, status) = combined(line)?;
+        let mut words = line.split_whitespace().take(2);
+        let client = words.find_map(|word| word.parse().ok());
+        Some(Self { client, status })
+    }
 }
 
 /// What is quoted, with escapes undone, and what follows.

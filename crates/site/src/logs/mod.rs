@@ -12,6 +12,7 @@ use serde::Serialize;
 mod line;
 
 use line::Form;
+pub use line::LogLine;
 
 /// The longest line that is read, in bytes.
 const LONGEST_LINE: u64 = 64 << 10;

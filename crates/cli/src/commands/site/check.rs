@@ -53,7 +53,7 @@ fn run_all(site: &Site, settings: &Settings, times: usize) -> Vec<Outcomes> {
 }
 
 /// Reads the tests. Programs that they name are run as whoever runs this, so nobody else may have written them.
-fn read(file: &Path) -> anyhow::Result<Site> {
+pub(crate) fn read(file: &Path) -> anyhow::Result<Site> {
     let name = || file.display().to_string();
     let text = source::text(file, doorward_site::LONGEST as u64)?;
     let site = doorward_site::read(&text).with_context(name)?;

@@ -1,0 +1,326 @@
+//! Trials on copies of this host, booted beside it and thrown away.
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use doorward_clone::{CloneError, Copy, Difference, Interface, Settings};
+use doorward_model::Snapshot;
+use doorward_plan::Plan;
+use doorward_site::{Outcomes, Site};
+use doorward_trial::{Attempt, Lane, LaneError};
+
+use super::agent::copy_state;
+use super::link::{Link, LinkError};
+use super::wire::{Answer, Ask, Begin};
+use crate::state::program;
+
+/// The words by which this program becomes what it has to be in and around a copy.
+pub(crate) const KEEPER: &str = "trial-keeper";
+pub(crate) const AGENT: &str = "trial-agent";
+
+/// Packages are removed within this time; services that will not stop take theirs.
+const SHUT_LIMIT: Duration = Duration::from_mins(20);
+/// A part of the memory that is free, for all copies together; a copy's processes take theirs besides.
+const SHARE: u64 = 2;
+const LEAST_MEMORY: u64 = 64 << 20;
+
+/// What all copies have in common.
+#[derive(Clone)]
+pub(super) struct Kind {
+    settings: Settings,
+    begin: Begin,
+    site: String,
+    /// Where the copies are asked, from outside.
+    pub(super) address: IpAddr,
+    tests: NonZeroUsize,
+    tests_limit: Duration,
+    fresh: bool,
+    stop: Arc<AtomicBool>,
+}
+
+/// What the user says about them.
+pub(super) struct Wanted {
+    pub(super) lanes: NonZeroUsize,
+    pub(super) address: Option<IpAddr>,
+    pub(super) tests: NonZeroUsize,
+    pub(super) fresh: bool,
+    pub(super) settle: Option<Duration>,
+}
+
+/// A copy, booted when it is needed.
+pub(super) struct CopyLane {
+    kind: Kind,
+    booted: Option<Booted>,
+}
+
+/// The lines end before the copy does.
+struct Booted {
+    changer: Link,
+    tester: Link,
+    copy: Copy,
+}
+
+impl Kind {
+    pub(super) fn new(
+        snapshot: &Snapshot,
+        site: &Site,
+        own: Vec<String>,
+        wanted: &Wanted,
+        stop: Arc<AtomicBool>,
+    ) -> anyhow::Result<Self> {
+        let interfaces = interfaces(snapshot);
+        let own_addresses = || interfaces.iter().flat_map(|i| &i.addresses).map(ipnet::IpNet::addr);
+        let address = match wanted.address {
+            Some(address) if own_addresses().any(|own| own == address) => address,
+            Some(address) => anyhow::bail!("{address} is no address of this host, so its copy has not got it either"),
+            None => own_addresses().find(IpAddr::is_ipv4).or_else(|| own_addresses().next()).context(
+                "this host has no address on a network, so nothing from outside can ask its copy (--live tries on the host itself)",
+            )?,
+        };
+        let names = site.hosts.iter().cloned().chain([site.host().to_owned()]);
+        let names = names.filter(|name| name.parse::<IpAddr>().is_err() && name != "localhost").collect();
+        let settings = Settings {
+            host_name: snapshot.host.name.clone(),
+            memory: memory()? / SHARE / wanted.lanes.get() as u64,
+            interfaces,
+            names,
+            program: program()?,
+            keeper: vec![KEEPER.to_owned()],
+        };
+        if settings.memory < LEAST_MEMORY {
+            anyhow::bail!(
+                "there is too little free memory for {} copies of this host: fewer --lanes, or --live, need less",
+                wanted.lanes
+            );
+        }
+        let begin = Begin {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: copy_state().to_owned(),
+            switch: None,
+            own,
+            settle: wanted.settle,
+        };
+        let tests_limit = super::longest(site, wanted.tests);
+        let site = doorward_site::print(site);
+        Ok(Self {
+            settings,
+            begin,
+            site,
+            address,
+            tests: wanted.tests,
+            tests_limit,
+            fresh: wanted.fresh,
+            stop,
+        })
+    }
+}
+
+impl CopyLane {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { kind, booted: None }
+    }
+
+    /// Boots it, if it is not there, and says how the copy differs from the host.
+    pub(super) fn boot(&mut self) -> Result<(Vec<Difference>, Duration), LaneError> {
+        let copy = &self.booted()?.copy;
+        Ok((copy.differences().to_vec(), copy.took()))
+    }
+
+    /// Steps of a plan that cannot be tried in it, with the reason.
+    pub(super) fn look(&mut self, plan: &Plan) -> Result<Vec<(String, String)>, LaneError> {
+        let plan = doorward_plan::print(plan);
+        match self.change(&Ask::Look { plan })? {
+            Answer::Looked(found) => Ok(found),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Runs the tests on the copy as it is.
+    pub(super) fn test(&mut self) -> Result<Outcomes, LaneError> {
+        let ask = Ask::Test {
+            site: self.kind.site.clone(),
+            address: Some(self.kind.address),
+            lanes: self.kind.tests,
+        };
+        let (limit, stop) = (self.kind.tests_limit, Arc::clone(&self.kind.stop));
+        let answer = self.booted()?.tester.ask(&ask, limit, Some(&stop));
+        match self.usable(answer)? {
+            Answer::Tested(outcomes) => Ok(outcomes),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Restarts the site's own services in it.
+    pub(super) fn fresh(&mut self) -> Result<Option<String>, LaneError> {
+        match self.change(&Ask::Fresh)? {
+            Answer::Shut { problem } => Ok(problem),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn booted(&mut self) -> Result<&mut Booted, LaneError> {
+        if self.kind.stop.load(Ordering::Relaxed) {
+            return Err(LaneError::Stopped);
+        }
+        if self.booted.is_none() {
+            let copy = Copy::boot(&self.kind.settings).map_err(|why| ended(&why))?;
+            self.booted = Some(Booted::enter(copy, &self.kind)?);
+        }
+        self.booted.as_mut().ok_or(LaneError::Stopped)
+    }
+
+    fn change(&mut self, ask: &Ask) -> Result<Answer, LaneError> {
+        let stop = Arc::clone(&self.kind.stop);
+        let answer = self.booted()?.changer.ask(ask, SHUT_LIMIT, Some(&stop));
+        self.usable(answer)
+    }
+
+    /// What cannot answer any more is thrown away.
+    fn usable(&mut self, answer: Result<Answer, LinkError>) -> Result<Answer, LaneError> {
+        answer.map_err(|error| {
+            self.throw_away();
+            match error {
+                LinkError::Stopped => LaneError::Stopped,
+                other => LaneError::Ended(other.to_string()),
+            }
+        })
+    }
+
+    fn throw_away(&mut self) {
+        if let Some(Booted { changer, tester, copy }) = self.booted.take() {
+            changer.cut();
+            tester.cut();
+            drop(copy);
+        }
+    }
+
+    fn tried(&mut self, plan: &Plan, reboot: bool) -> Result<Attempt, LaneError> {
+        let plan = doorward_plan::print(plan);
+        let problem = match self.change(&Ask::Shut { plan })? {
+            Answer::Shut { problem } => problem,
+            other => return Err(unexpected(&other)),
+        };
+        if problem.is_some() {
+            return Ok(Attempt { problem, ..Attempt::default() });
+        }
+        let problem = if reboot {
+            self.reboot()?
+        } else if self.kind.fresh {
+            // What does not start is left to the tests, which say what that means.
+            self.fresh()?.filter(|_| false)
+        } else {
+            None
+        };
+        if problem.is_some() {
+            return Ok(Attempt { problem, ..Attempt::default() });
+        }
+        let outcomes = self.test()?;
+        if !reboot {
+            self.restore()?;
+        }
+        Ok(Attempt { outcomes, ..Attempt::default() })
+    }
+
+    /// Boots it anew. That it does not come up is an outcome of the trial.
+    fn reboot(&mut self) -> Result<Option<String>, LaneError> {
+        let Some(Booted { changer, tester, mut copy }) = self.booted.take() else {
+            return Err(LaneError::Ended("the copy is gone".to_owned()));
+        };
+        changer.cut();
+        tester.cut();
+        match copy.reboot() {
+            Ok(()) => {
+                self.booted = Some(Booted::enter(copy, &self.kind)?);
+                Ok(None)
+            }
+            Err(CloneError::Boot { why }) => Ok(Some(format!("after a reboot this host {why}"))),
+            Err(late @ CloneError::Late { .. }) => Ok(Some(format!("after a reboot: {late}"))),
+            Err(other) => Err(ended(&other)),
+        }
+    }
+
+    /// A copy that is not as it was is none any more.
+    fn restore(&mut self) -> Result<(), LaneError> {
+        match self.change(&Ask::Restore)? {
+            Answer::Restored { failures } if failures.is_empty() => {}
+            Answer::Restored { .. } => self.throw_away(),
+            other => return Err(unexpected(&other)),
+        }
+        Ok(())
+    }
+}
+
+impl Lane for CopyLane {
+    fn attempt(&mut self, plan: &Plan, reboot: bool) -> Result<Attempt, LaneError> {
+        let began = Instant::now();
+        // A copy may die of what is tried; then it is not known whether the trial or chance was at fault.
+        let tried = match self.tried(plan, reboot) {
+            Err(LaneError::Ended(_)) => {
+                self.throw_away();
+                self.tried(plan, reboot)
+            }
+            tried => tried,
+        };
+        if reboot || tried.is_err() {
+            self.throw_away();
+        }
+        let attempt = match tried {
+            Err(LaneError::Ended(why)) => {
+                // Twice: it dies of what is tried, if a copy with nothing shut lives.
+                self.test()?;
+                Attempt { problem: Some(why), ..Attempt::default() }
+            }
+            tried => tried?,
+        };
+        Ok(Attempt { took: began.elapsed(), ..attempt })
+    }
+}
+
+impl Booted {
+    fn enter(copy: Copy, kind: &Kind) -> Result<Self, LaneError> {
+        let start = |command| Link::start(command).map_err(|why| ended(&why));
+        let mut changer = start(copy.inside(&[AGENT]))?;
+        let tester = start(copy.beside(&[AGENT]))?;
+        match changer.ask(&Ask::Begin(kind.begin.clone()), SHUT_LIMIT, Some(&kind.stop)) {
+            Ok(Answer::Ready) => Ok(Self { changer, tester, copy }),
+            Ok(other) => Err(unexpected(&other)),
+            Err(LinkError::Stopped) => Err(LaneError::Stopped),
+            Err(why) => Err(ended(&why)),
+        }
+    }
+}
+
+fn ended(why: &dyn std::error::Error) -> LaneError {
+    LaneError::Ended(why.to_string())
+}
+
+pub(super) fn unexpected(answer: &Answer) -> LaneError {
+    let text = format!("{answer:?}");
+    let short: String = text.chars().take(80).collect();
+    LaneError::Ended(format!("the agent of the trial answers something else: {short}"))
+}
+
+/// The host's interfaces with addresses that others can ask.
+fn interfaces(snapshot: &Snapshot) -> Vec<Interface> {
+    let asked = |address: &ipnet::IpNet| match address.addr() {
+        IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local(),
+        IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local(),
+    };
+    let one = |interface: &doorward_model::Interface| Interface {
+        name: interface.name.clone(),
+        addresses: interface.addresses.iter().filter_map(|a| a.parse().ok()).filter(asked).collect(),
+    };
+    let others = snapshot.host.interfaces.iter().filter(|interface| !interface.loopback);
+    others.map(one).filter(|interface| !interface.addresses.is_empty()).collect()
+}
+
+/// Bytes of memory that are free.
+fn memory() -> anyhow::Result<u64> {
+    use procfs::Current as _;
+    let told = procfs::Meminfo::current().context("/proc/meminfo")?;
+    Ok(told.mem_available.unwrap_or(told.mem_free))
+}

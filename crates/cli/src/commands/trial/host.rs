@@ -1,0 +1,104 @@
+//! Trials on a host that stays: this one, or another over ssh.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use doorward_plan::Plan;
+use doorward_site::{Outcomes, Settings, Site};
+use doorward_trial::{Attempt, Lane, LaneError};
+
+use super::copies::unexpected;
+use super::link::{Link, LinkError};
+use super::wire::{Answer, Ask, Begin};
+
+/// Packages are not removed here; services that will not stop take their time.
+const LIMIT: Duration = Duration::from_mins(20);
+
+/// A host with an agent on it, tested from here.
+pub(super) struct HostLane {
+    link: Link,
+    site: Site,
+    settings: Settings,
+    fresh: bool,
+    /// Is told when the tests begin on something shut, and says at their end whether visitors fared worse.
+    watch: Option<super::visitors::Watch>,
+}
+
+impl HostLane {
+    pub(super) fn new(
+        mut link: Link,
+        begin: Begin,
+        site: Site,
+        settings: Settings,
+        fresh: bool,
+        watch: Option<super::visitors::Watch>,
+    ) -> Result<Self, LaneError> {
+        match link.ask(&Ask::Begin(begin), LIMIT, Some(&settings.stop)) {
+            Ok(Answer::Ready) => Ok(Self { link, site, settings, fresh, watch }),
+            Ok(other) => Err(unexpected(&other)),
+            Err(LinkError::Stopped) => Err(LaneError::Stopped),
+            Err(why) => Err(LaneError::Ended(why.to_string())),
+        }
+    }
+
+    /// Steps of a plan that cannot be tried on it, with the reason.
+    pub(super) fn look(&mut self, plan: &Plan) -> Result<Vec<(String, String)>, LaneError> {
+        let plan = doorward_plan::print(plan);
+        match self.link.ask(&Ask::Look { plan }, LIMIT, Some(&self.settings.stop)) {
+            Ok(Answer::Looked(found)) => Ok(found),
+            Ok(other) => Err(unexpected(&other)),
+            Err(LinkError::Stopped) => Err(LaneError::Stopped),
+            Err(why) => Err(LaneError::Ended(why.to_string())),
+        }
+    }
+
+    /// Runs the tests on the host as it is.
+    pub(super) fn test(&self) -> Outcomes {
+        doorward_site::run(&self.site, &self.settings, &|_| ())
+    }
+
+    /// Whatever else, everything is put back.
+    fn change(&mut self, ask: &Ask) -> Result<Option<String>, LaneError> {
+        match self.link.ask(ask, LIMIT, None) {
+            Ok(Answer::Shut { problem }) => Ok(problem),
+            Ok(Answer::Restored { failures }) if failures.is_empty() => Ok(None),
+            Ok(Answer::Restored { failures }) => Err(LaneError::NotRestored(failures.join("; "))),
+            Ok(other) => Err(unexpected(&other)),
+            Err(LinkError::Failed(why)) => Err(LaneError::NotRestored(why)),
+            Err(why) => Err(LaneError::Ended(format!(
+                "{why}: what was shut comes back by itself, by the agent's end or the dead-man switch; look with doorward status"
+            ))),
+        }
+    }
+}
+
+impl Lane for HostLane {
+    fn attempt(&mut self, plan: &Plan, _reboot: bool) -> Result<Attempt, LaneError> {
+        let began = Instant::now();
+        if self.settings.stop.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(LaneError::Stopped);
+        }
+        if let Some(problem) = self.change(&Ask::Shut { plan: doorward_plan::print(plan) })? {
+            return Ok(Attempt { problem: Some(problem), took: began.elapsed(), ..Attempt::default() });
+        }
+        if self.fresh {
+            self.change(&Ask::Fresh)?;
+        }
+        // Visitors that fail end the tests at once, as the user does.
+        let mut settings = self.settings.clone();
+        let watching = self.watch.as_ref().map(|watch| watch.begin(&self.settings.stop));
+        if let Some(watching) = &watching {
+            settings.stop = Arc::clone(watching.stop());
+        }
+        let outcomes = doorward_site::run(&self.site, &settings, &|_| ());
+        let visitors = watching.and_then(super::visitors::Watching::end);
+        self.change(&Ask::Restore)?;
+        if let Some(why) = visitors {
+            return Err(LaneError::Ended(why));
+        }
+        if self.settings.stop.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(LaneError::Stopped);
+        }
+        Ok(Attempt { outcomes, took: began.elapsed(), problem: None })
+    }
+}

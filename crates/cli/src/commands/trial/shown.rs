@@ -1,0 +1,210 @@
+//! What people see of a trial: its progress, and what it proved.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use doorward_model::Snapshot;
+use doorward_model::trial::{AskedAndAnswered, KeptStep, TrialPlace, TrialReport};
+use doorward_report::escape;
+use doorward_search::Progress;
+use doorward_trial::{Manner, Observer, Record, Rehearsal};
+
+use crate::output;
+use crate::progress::Trials;
+
+/// Lines of an answer that are shown beside the good one.
+const MOST_LINES: usize = 6;
+
+/// Shows a trial's progress, and keeps what was tried.
+pub(super) struct Told<'a> {
+    pub(super) record: &'a Path,
+    pub(super) bar: Trials,
+    /// Why the record could not be written.
+    pub(super) failed: Option<String>,
+}
+
+impl Observer for Told<'_> {
+    fn round(&mut self, manner: Manner, progress: Option<Progress>, lanes: &[Rehearsal]) {
+        let shut: Vec<usize> = lanes.iter().map(|lane| lane.shut.len()).collect();
+        self.bar.round(manner, progress, &shut);
+    }
+
+    fn tried(&mut self, record: &Record) {
+        if let Err(why) = output::write_file(self.record, &record.print()) {
+            self.failed = Some(format!("{why:#}"));
+        }
+        if let Some(last) = record.trials.last() {
+            let names: Vec<&str> = last.failures().collect();
+            let what = match last.shut.len() {
+                1 => last.shut.first().map(|step| format!("without {}", escape(&step.0))).unwrap_or_default(),
+                count => format!("without {count} of the plan's steps"),
+            };
+            let came = match (names.as_slice(), &last.problem) {
+                ([], _) => "all tests pass".to_owned(),
+                (_, Some(problem)) => escape(problem).into_owned(),
+                ([one], None) => format!("{} fails", escape(one)),
+                ([first, rest @ ..], None) => format!("{} and {} more fail", escape(first), rest.len()),
+            };
+            let number = record.trials.len();
+            self.bar.say(&format!("trial {number}, {what}: {came} ({:.1} s)", last.took.as_secs_f64()));
+        }
+    }
+
+    fn unsteady(&mut self, tests: &[String]) {
+        let names: Vec<_> = tests.iter().map(|test| escape(test)).collect();
+        self.bar.say(&format!(
+            "results contradict each other ({}): trials are repeated until that does not matter",
+            names.join(", ")
+        ));
+    }
+}
+
+/// So many copies, in words.
+pub(super) fn copies(count: usize) -> String {
+    if count == 1 { "a copy of this host".to_owned() } else { format!("{count} copies of this host") }
+}
+
+/// What the web servers pass on to other machines.
+pub(super) fn elsewhere(snapshot: &Snapshot) -> Vec<(String, String)> {
+    let own: Vec<IpAddr> = snapshot
+        .host
+        .interfaces
+        .iter()
+        .flat_map(|interface| &interface.addresses)
+        .filter_map(|address| address.split('/').next()?.parse().ok())
+        .collect();
+    let upstreams = snapshot.web.iter().flat_map(|web| &web.upstreams);
+    let others = upstreams.filter_map(|upstream| {
+        let to: SocketAddr = upstream.target.parse().ok()?;
+        let is_here = to.ip().is_loopback() || to.ip().is_unspecified() || own.contains(&to.ip());
+        (!is_here).then(|| (format!("{} ({})", upstream.target, upstream.place), UNREACHED.to_owned()))
+    });
+    others.collect()
+}
+
+const UNREACHED: &str = "is another machine: a copy reaches nothing outside of itself";
+
+/// Where the web servers write who asked for what.
+pub(super) fn access_logs(snapshot: &Snapshot) -> Vec<PathBuf> {
+    snapshot.web.iter().flat_map(|web| &web.access_logs).map(PathBuf::from).collect()
+}
+
+/// What was proved, for people.
+pub(super) fn text(report: &TrialReport) -> String {
+    let mut out = String::new();
+    let place = match report.place {
+        TrialPlace::Clone => "on a copy of this host",
+        TrialPlace::Host => "on the test server",
+        TrialPlace::Live => "on this host",
+    };
+    let _ = writeln!(
+        out,
+        "{} · {} steps proved unneeded, {} needed; {} trials {place}, {:.0} s",
+        escape(&report.site),
+        report.shut.len(),
+        report.kept.len(),
+        report.trials,
+        report.seconds
+    );
+    kept(&mut out, report);
+    if !report.not_tried.is_empty() {
+        let rows = report.not_tried.iter().map(|one| vec![one.step.clone(), one.why.clone()]);
+        table(&mut out, "NOT TRIED", "WHY", rows.collect());
+    }
+    if !report.shut.is_empty() {
+        let rows = report.shut.iter().map(|shut| {
+            let more = if shut.only_disabled { " (disabled: the site misses its package)" } else { "" };
+            vec![format!("{}{more}", shut.step), shut.services.join(", ")]
+        });
+        table(&mut out, "PROVED UNNEEDED", "SHUTS", rows.collect());
+    }
+    out.push('\n');
+    out.push_str(&rests_on(report));
+    for difference in &report.differences {
+        let _ = writeln!(out, "  {} {}", escape(&difference.what), escape(&difference.how));
+    }
+    out
+}
+
+fn kept(out: &mut String, report: &TrialReport) {
+    if report.kept.is_empty() {
+        return;
+    }
+    out.push_str("\nNEEDED\n");
+    for kept in &report.kept {
+        let whose = if kept.needed == kept.step { String::new() } else { format!(" for {}", kept.needed) };
+        let _ = writeln!(
+            out,
+            "  {}{}: in trial {} {} failed: {}",
+            escape(&kept.step),
+            escape(&whose),
+            kept.trial,
+            escape(&kept.test),
+            escape(&kept.how)
+        );
+        beside(out, kept);
+    }
+}
+
+/// The first answer that differs, beside the good one.
+fn beside(out: &mut String, kept: &KeptStep) {
+    let Some(failure) = kept.failures.first() else { return };
+    let differing = failure.good.iter().zip(&failure.bad).find(|(good, bad)| good != bad);
+    let Some((good, bad)) = differing else { return };
+    let _ = writeln!(out, "      {}", escape(&good.asked));
+    for (word, answer, other) in [("good", good, bad), ("now", bad, good)] {
+        let status = answer.status.map(|status| format!("{status}, ")).unwrap_or_default();
+        let _ = writeln!(out, "      {word:<5}{status}{} bytes", answer.size);
+        for line in new_lines(answer, other) {
+            let _ = writeln!(out, "           {}", escape(&line));
+        }
+    }
+}
+
+/// The first lines of an answer that the other has not.
+fn new_lines(answer: &AskedAndAnswered, other: &AskedAndAnswered) -> Vec<String> {
+    let known: Vec<&str> = other.text.lines().map(str::trim).collect();
+    let lines = answer.text.lines().map(str::trim).filter(|line| !line.is_empty() && !known.contains(line));
+    lines.take(MOST_LINES).map(|line| line.chars().take(90).collect()).collect()
+}
+
+fn table(out: &mut String, first: &str, second: &str, rows: Vec<Vec<String>>) {
+    let width = output::style().width.saturating_sub(2);
+    let escaped: Vec<Vec<String>> =
+        rows.into_iter().map(|row| row.iter().map(|cell| escape(cell).into_owned()).collect()).collect();
+    out.push('\n');
+    for lines in doorward_report::table(&[first, second], &escaped, width) {
+        for line in lines {
+            let _ = writeln!(out, "  {}", line.trim_end());
+        }
+    }
+}
+
+/// What the proof rests on, and what it does not tell.
+fn rests_on(report: &TrialReport) -> String {
+    let mut out = String::new();
+    match (report.confirmed_by, report.as_applied) {
+        (Some(trial), true) => {
+            let _ = writeln!(
+                out,
+                "In trial {trial} all of it was done as planned, packages removed, and after a reboot every test passed."
+            );
+        }
+        (Some(trial), false) => {
+            let _ = writeln!(out, "In trial {trial} all of it was shut together, and every test passed.");
+        }
+        (None, _) => out.push_str("Nothing of the plan can be done without breaking the site.\n"),
+    }
+    let flaky = report.tests.iter().filter(|test| test.false_fail_rate > 0.0).count();
+    let _ = writeln!(
+        out,
+        "It rests on {} tests, which passed {} times on the untouched site{}; what they do not ask for is not proved.",
+        report.tests.len(),
+        report.baseline_runs,
+        if flaky == 0 { String::new() } else { format!(" ({flaky} of them now and then not)") }
+    );
+    let _ =
+        writeln!(out, "With one test, no search needs fewer than {:.0} trials.", report.bound_bits.ceil());
+    out
+}
