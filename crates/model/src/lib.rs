@@ -37,7 +37,7 @@ pub use package::{Package, PackageFamily, Packages, PendingUpdate};
 pub use service::{Dependency, DependencyKind, Manager, Memory, MemoryMethod, Service, Start, State};
 pub use snapshot::{PacketFilter, Snapshot};
 pub use unseen::{Facts, Subject, Unseen};
-pub use web::{LocalSocket, Upstream, WebConfig};
+pub use web::{LocalSocket, Upstream, WebConfig, WebEndpoint};
 pub use windows::{
     AccessSetting, FirewallProfile, FirewallRule, Hotfix, Iis, IisBinding, IisSite, IisSiteKind,
     WindowsFacts, WindowsFirewall, WindowsHive, WindowsProduct, WindowsService, WindowsShare,
