@@ -19,6 +19,7 @@ mod host;
 mod listener;
 mod package;
 mod service;
+pub mod site;
 mod snapshot;
 mod unseen;
 mod web;
