@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use doorward_model::changes::{
     ApplyReport, ConfirmReport, ExtendReport, LogReport, PlanReport, StatusReport, UndoReport, VerifyReport,
 };
+use doorward_model::site::SiteReport;
 use doorward_model::{Audit, Snapshot};
 use schemars::{Schema, schema_for};
 
@@ -33,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn schemas() -> [(&'static str, Schema); 10] {
+fn schemas() -> [(&'static str, Schema); 11] {
     [
         ("audit.schema.json", schema_for!(Audit)),
         ("snapshot.schema.json", schema_for!(Snapshot)),
@@ -46,6 +47,7 @@ fn schemas() -> [(&'static str, Schema); 10] {
         ("log.schema.json", schema_for!(LogReport)),
         ("status.schema.json", schema_for!(StatusReport)),
         ("trial.schema.json", schema_for!(doorward_model::trial::TrialReport)),
+        ("site-check.schema.json", schema_for!(SiteReport)),
     ]
 }
 

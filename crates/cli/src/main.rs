@@ -14,6 +14,7 @@ mod judge;
 mod output;
 mod progress;
 mod reports;
+mod served;
 mod source;
 mod state;
 

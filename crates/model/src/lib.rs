@@ -19,6 +19,7 @@ mod host;
 mod listener;
 mod package;
 mod service;
+pub mod site;
 mod snapshot;
 pub mod trial;
 mod unseen;
@@ -38,7 +39,7 @@ pub use package::{Package, PackageFamily, Packages, PendingUpdate};
 pub use service::{Dependency, DependencyKind, Manager, Memory, MemoryMethod, Service, Start, State};
 pub use snapshot::{PacketFilter, Snapshot};
 pub use unseen::{Facts, Subject, Unseen};
-pub use web::{LocalSocket, Upstream, WebConfig};
+pub use web::{LocalSocket, Upstream, WebConfig, WebEndpoint};
 pub use windows::{
     AccessSetting, FirewallProfile, FirewallRule, Hotfix, Iis, IisBinding, IisSite, IisSiteKind,
     WindowsFacts, WindowsFirewall, WindowsHive, WindowsProduct, WindowsService, WindowsShare,

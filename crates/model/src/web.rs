@@ -18,9 +18,25 @@ pub struct WebConfig {
     /// Host names that it serves, sorted.
     #[serde(default)]
     pub names: Vec<String>,
+    /// Where it takes requests, sorted. Of nginx and Apache alone; empty for others.
+    #[serde(default)]
+    pub endpoints: Vec<WebEndpoint>,
+    /// Access logs that it writes, by their absolute paths, sorted. Of nginx and Apache alone.
+    #[serde(default)]
+    pub access_logs: Vec<String>,
     /// Services behind it.
     #[serde(default)]
     pub upstreams: Vec<Upstream>,
+}
+
+/// A virtual host on a port: where a web server takes requests.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct WebEndpoint {
+    /// Name that requests carry (`shop.example`, `*.shop.example`); nothing where any does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// TCP port.
+    pub port: u16,
 }
 
 /// A service that a web server's configuration passes requests to.

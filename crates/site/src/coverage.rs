@@ -14,7 +14,7 @@ const MOST_MISSED: usize = 20;
 /// A virtual host, or a whole server, on a port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Endpoint {
-    /// The host's name; nothing where any name gets there.
+    /// The host's name (`*.shop.example` for any below it); nothing where any name gets there.
     pub host: Option<String>,
     /// The port.
     pub port: u16,
@@ -33,7 +33,8 @@ pub struct Coverage {
     pub requests: u64,
     /// Of these, the ones for such a path.
     pub requests_touched: u64,
-    /// Paths that no check asks for, with their requests, most first; at most 20.
+    /// Paths that no check asks for, with their requests, most first; at most 20. A path of another host than the site's
+    /// stands behind it.
     pub missed: Vec<(String, u64)>,
 }
 
@@ -50,25 +51,37 @@ pub fn coverage(site: &Site, endpoints: &[Endpoint], logs: &LogPaths) -> Coverag
     let doors: BTreeSet<(String, u16)> = asked.iter().filter_map(door).chain(other_doors(site)).collect();
     let touches = |endpoint: &Endpoint| {
         doors.iter().any(|(host, port)| {
-            *port == endpoint.port
-                && endpoint.host.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(host))
+            *port == endpoint.port && endpoint.host.as_ref().is_none_or(|name| is_named(host, name))
         })
     };
-    let mut known: BTreeMap<&str, u64> = BTreeMap::new();
+    // What is not the site's own host's, or is not said to be, may have the same path.
+    let other = |host: &Option<String>| host.clone().filter(|host| !site.owns(host));
+    let mut known: BTreeMap<(Option<String>, &str), u64> = BTreeMap::new();
     for (path, hits) in logs.top() {
-        *known.entry(path.path.split('?').next().unwrap_or_default()).or_default() += hits;
+        let key = (other(&path.host), path.path.split('?').next().unwrap_or_default());
+        *known.entry(key).or_default() += hits;
     }
-    let paths: BTreeSet<&str> = asked.iter().map(Url::path).collect();
-    let (touched, mut missed): (Vec<_>, Vec<_>) = known.iter().partition(|(path, _)| paths.contains(*path));
-    missed.sort_by(|a: &(&&str, &u64), b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+    let paths: BTreeSet<(Option<String>, &str)> =
+        asked.iter().map(|url| (other(&url.host_str().map(str::to_owned)), url.path())).collect();
+    let (touched, mut missed): (Vec<_>, Vec<_>) = known.iter().partition(|(path, _)| paths.contains(path));
+    missed.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+    let shown =
+        |(host, path): &(Option<String>, &str)| format!("{}{path}", host.as_deref().unwrap_or_default());
     Coverage {
         endpoints: endpoints.iter().map(|e| (e.clone(), touches(e))).collect(),
         paths: known.len(),
         paths_touched: touched.len(),
         requests: logs.requests,
         requests_touched: touched.iter().map(|(_, hits)| **hits).sum(),
-        missed: missed.iter().take(MOST_MISSED).map(|(path, hits)| ((**path).to_owned(), **hits)).collect(),
+        missed: missed.iter().take(MOST_MISSED).map(|(path, hits)| (shown(path), **hits)).collect(),
     }
+}
+
+/// Whether a host has this name, or one below it (`*.shop.example`).
+fn is_named(host: &str, name: &str) -> bool {
+    let below = name.strip_prefix('*').filter(|end| end.starts_with('.'));
+    let ends = |end: &str| host.len() > end.len() && host.to_lowercase().ends_with(&end.to_lowercase());
+    name.eq_ignore_ascii_case(host) || below.is_some_and(ends)
 }
 
 fn door(url: &Url) -> Option<(String, u16)> {
@@ -92,7 +105,8 @@ mod tests {
             [[tcp]]\nname = \"t\"\nport = 8443\n";
         let mut logs = LogPaths::default();
         let log = "a - - [x] \"GET /a?c HTTP/1.1\" 200 5\na - - [x] \"GET /b HTTP/1.1\" 200 5\n".repeat(2)
-            + "a - - [x] \"GET /c HTTP/1.1\" 200 5\n";
+            + "a - - [x] \"GET /c HTTP/1.1\" 200 5\nShop.example:80 a - - [x] \"GET /a HTTP/1.1\" 200 5\n\
+               other.example:80 a - - [x] \"GET /a HTTP/1.1\" 200 5\n";
         logs.add(log.as_bytes()).unwrap();
         let endpoint = |host: Option<&str>, port| Endpoint { host: host.map(str::to_owned), port };
         let endpoints = [
@@ -101,11 +115,16 @@ mod tests {
             endpoint(None, 80),
             endpoint(None, 443),
             endpoint(None, 8443),
+            endpoint(Some("*.Example"), 80),
+            endpoint(Some("*.shop.example"), 80),
         ];
         let told = coverage(&crate::read(site).unwrap(), &endpoints, &logs);
         let touched: Vec<bool> = told.endpoints.iter().map(|(_, touched)| *touched).collect();
-        assert_eq!(touched, [true, false, true, false, true]);
-        assert_eq!((told.paths, told.paths_touched, told.requests, told.requests_touched), (3, 1, 5, 2));
-        assert_eq!(told.missed, [("/b".to_owned(), 2), ("/c".to_owned(), 1)]);
+        assert_eq!(touched, [true, false, true, false, true, true, false]);
+        assert_eq!((told.paths, told.paths_touched, told.requests, told.requests_touched), (4, 1, 7, 3));
+        assert_eq!(
+            told.missed,
+            [("/b".to_owned(), 2), ("/c".to_owned(), 1), ("other.example/a".to_owned(), 1)]
+        );
     }
 }

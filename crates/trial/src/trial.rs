@@ -285,7 +285,7 @@ impl Trial<'_> {
                     numbers.push(self.record.trials.len());
                 }
                 Err(error) => {
-                    failure = Some(failure.map_or(error.clone(), |worst: LaneError| worst.max(error)))
+                    failure = Some(failure.map_or(error.clone(), |worst: LaneError| worst.max(error)));
                 }
             }
         }

@@ -62,9 +62,17 @@ pub(crate) struct CheckArgs {
     /// Tests that run at the same time
     #[arg(long, value_name = "N", default_value = "4")]
     pub(crate) lanes: NonZeroUsize,
-    /// Tell which paths of these access logs the tests touch
+    /// Tell which paths of these access logs the tests touch, instead of those that the host's web servers write
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) logs: Vec<PathBuf>,
+    /// Tell which virtual hosts and logged paths of the Linux system mounted at DIR the tests touch
+    ///
+    /// Without this, and without --snapshot, the same is told of the host that this runs on where the site is on it.
+    #[arg(long, value_name = "DIR", conflicts_with = "snapshot")]
+    pub(crate) root: Option<PathBuf>,
+    /// Tell which virtual hosts of the host whose facts were saved in FILE the tests touch
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapshot: Option<PathBuf>,
 }
 
 /// Options of `site record`.
@@ -120,7 +128,7 @@ fn max_pages(text: &str) -> Result<NonZeroUsize, String> {
 pub(crate) enum SiteFormat {
     /// A table for people
     Text,
-    /// JSON
+    /// JSON, by schema/site-check.schema.json
     Json,
     /// JUnit XML, for collectors of test results
     Junit,

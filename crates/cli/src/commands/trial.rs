@@ -10,6 +10,7 @@ mod visitors;
 mod wire;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
         Err(why) => bail!(why),
     };
     let ground = ground?;
-    let baseline = judged(baseline, args, &ground.differences)?;
+    let baseline = judged(&baseline, args, &ground.differences)?;
     let left_out: BTreeSet<StepId> = not_tried.iter().map(|(step, _)| StepId(step.clone())).collect();
     let candidates = Candidates::of(&plan, &left_out, expect);
     let file = args.record.clone().unwrap_or_else(|| args.state.state.join("trial.json"));
@@ -298,12 +299,8 @@ impl Ground {
 type NotTried = Vec<(String, String)>;
 
 /// A site that fails before anything is shut proves nothing.
-fn judged(
-    runs: Vec<Outcomes>,
-    args: &TrialArgs,
-    differences: &[(String, String)],
-) -> anyhow::Result<Baseline> {
-    let baseline = Baseline::of(&runs);
+fn judged(runs: &[Outcomes], args: &TrialArgs, differences: &[(String, String)]) -> anyhow::Result<Baseline> {
+    let baseline = Baseline::of(runs);
     match baseline {
         Ok(baseline) => {
             for flaky in baseline.flaky() {
@@ -322,7 +319,7 @@ fn judged(
                 args.site.display()
             );
             for (what, how) in differences {
-                text.push_str(&format!("\n{what}: {how}"));
+                let _ = write!(text, "\n{what}: {how}");
             }
             text.push_str("\nA test server (--host) or the host itself (--live) can be tried on instead");
             bail!(text)

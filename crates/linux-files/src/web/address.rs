@@ -50,6 +50,24 @@ pub(super) fn port_number(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| is_number && *port != 0)
 }
 
+/// The TCP port of an address to listen on: `80`, `*:80`, `[::]:80`, `host`. `None` for sockets and for ranges of ports.
+pub(super) fn listening_port(text: &str, default_port: u16) -> Option<u16> {
+    if text.starts_with("unix:") || text.starts_with('/') {
+        return None;
+    }
+    let behind_host = text.rsplit_once(']').map_or(text, |(_, rest)| rest);
+    match behind_host.rsplit_once(':') {
+        Some((_, port)) => port_number(port),
+        None if behind_host == text
+            && text.starts_with(|c: char| c.is_ascii_digit())
+            && !text.contains('.') =>
+        {
+            port_number(text)
+        }
+        None => Some(default_port),
+    }
+}
+
 /// Host and port in one text.
 pub(super) fn join(host: &str, port: u16) -> Option<String> {
     let host = if host.is_empty() { "localhost" } else { host };
@@ -97,6 +115,24 @@ mod tests {
     }
 
     #[test]
+    fn ports_to_listen_on() {
+        for (text, port) in [
+            ("8080", Some(8080)),
+            ("*:81", Some(81)),
+            ("192.0.2.1:82", Some(82)),
+            ("192.0.2.1", Some(80)),
+            ("[::]:83", Some(83)),
+            ("[::1]", Some(80)),
+            ("localhost", Some(80)),
+            ("unix:/run/x.sock", None),
+            ("127.0.0.1:1000-1010", None),
+            ("99999", None),
+        ] {
+            assert_eq!(listening_port(text, 80), port, "{text}");
+        }
+    }
+
+    #[test]
     fn schemes_are_told_from_addresses() {
         assert_eq!(split_scheme("HTTP://a/b://c"), Some(("http".to_owned(), "a/b://c")));
         assert_eq!(split_scheme("127.0.0.1:9000"), None);
@@ -112,6 +148,7 @@ mod tests {
             }
             socket_path(&text);
             split_scheme(&text);
+            listening_port(&text, 80);
         }
     }
 }

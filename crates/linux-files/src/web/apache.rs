@@ -3,8 +3,9 @@
 //! Sections that hold under a condition (`<IfModule>`, `<IfDefine>`) count as read. `.htaccess` files are read in
 //! document roots and one level below them, where the configuration lets them override anything.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use super::address;
 use super::site::{Missing, Place, Site};
 use crate::Kind;
 use crate::script::Variables;
@@ -19,6 +20,9 @@ mod tests;
 
 /// Directives in all, those of a file counted as often as it is included.
 const STATEMENT_LIMIT: usize = 500_000;
+
+/// Virtual hosts.
+const HOST_LIMIT: usize = 10_000;
 
 /// Characters that variables may add in all.
 const GROWTH_LIMIT: usize = 16 << 20;
@@ -55,8 +59,11 @@ pub(super) fn read(site: &mut Site<'_>, main: &str) {
         growth: 0,
         overrides: false,
         access_files: vec![".htaccess".to_owned()],
+        listens: BTreeSet::new(),
+        hosts: Vec::new(),
     };
     reader.file(site, main, None);
+    reader.endpoints(site);
     if reader.overrides {
         reader.access_files(site);
     }
@@ -91,6 +98,17 @@ struct Reader {
     /// Whether `.htaccess` files may do anything.
     overrides: bool,
     access_files: Vec<String>,
+    /// Ports that `Listen` opens.
+    listens: BTreeSet<u16>,
+    hosts: Vec<Host>,
+}
+
+/// A virtual host.
+#[derive(Default)]
+struct Host {
+    /// `None`: all that are listened on.
+    ports: Vec<Option<u16>>,
+    names: Vec<String>,
 }
 
 impl Reader {
@@ -144,8 +162,35 @@ impl Reader {
                 site.dark(place, "a Perl section, which may configure anything");
                 self.skipped = Some(statement.name.clone());
             }
-            name if self.sections.len() < SECTION_LIMIT => self.sections.push(name.to_owned()),
+            name if self.sections.len() < SECTION_LIMIT => {
+                if name == "virtualhost" && self.hosts.len() < HOST_LIMIT {
+                    let ports = statement.words.iter().map(|word| port(word)).collect();
+                    self.hosts.push(Host { ports, names: Vec::new() });
+                }
+                self.sections.push(name.to_owned());
+            }
             _ => site.dark(place, "sections are nested too deep"),
+        }
+    }
+
+    /// The virtual host whose section is open.
+    fn host(&mut self) -> Option<&mut Host> {
+        let is_open = self.sections.iter().any(|section| section == "virtualhost");
+        self.hosts.last_mut().filter(|host| is_open && host.names.len() < HOST_LIMIT)
+    }
+
+    /// What all files together say. A port without a virtual host takes any name.
+    fn endpoints(&self, site: &mut Site<'_>) {
+        let mut rest = self.listens.clone();
+        for host in &self.hosts {
+            let all = host.ports.contains(&None);
+            let own = host.ports.iter().copied().flatten();
+            let ports: BTreeSet<u16> = if all { self.listens.clone() } else { own.collect() };
+            rest.retain(|port| !ports.contains(port));
+            site.endpoints(&host.names, &Vec::from_iter(ports));
+        }
+        if !rest.is_empty() {
+            site.endpoints(&[], &Vec::from_iter(rest));
         }
     }
 
@@ -217,4 +262,10 @@ impl Reader {
             }
         }
     }
+}
+
+/// The port in the address of a virtual host; `None` where it stands for all.
+fn port(address: &str) -> Option<u16> {
+    let has_port = address.rsplit_once(']').map_or(address, |(_, rest)| rest).contains(':');
+    if has_port { address::listening_port(address, 80) } else { None }
 }

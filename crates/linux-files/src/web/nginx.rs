@@ -50,6 +50,8 @@ enum Block {
     Upstream(String),
     /// Values that a variable can take.
     Values(String),
+    /// The last of the virtual hosts.
+    Server,
     Other,
 }
 
@@ -59,6 +61,15 @@ struct Pass {
     directive: String,
     target: String,
     place: Place,
+}
+
+/// A virtual host: what one `server` block says.
+#[derive(Default)]
+struct Host {
+    module: Module,
+    names: Vec<String>,
+    /// `None` for each address without a TCP port.
+    listens: Vec<Option<u16>>,
 }
 
 /// A server in an `upstream` block.
@@ -80,6 +91,9 @@ struct Reader {
     /// Those whose servers are among the upstreams: the first place that names them is told.
     resolved: HashSet<(Module, String)>,
     roots: Vec<String>,
+    hosts: Vec<Host>,
+    /// As the file has them; `None` until one is set.
+    logs: Option<Vec<String>>,
     members: usize,
 }
 
@@ -129,6 +143,13 @@ impl Reader {
         self.blocks.iter().rev().find_map(module).unwrap_or_default()
     }
 
+    /// The virtual host whose block is open.
+    fn host(&mut self) -> Option<&mut Host> {
+        self.hosts.last_mut().filter(|host| {
+            self.blocks.contains(&Block::Server) && host.names.len().max(host.listens.len()) < PASS_LIMIT
+        })
+    }
+
     /// The block that a statement opens.
     fn block(&mut self, site: &mut Site<'_>, statement: &Statement, place: &Place) -> Block {
         let variable = || Block::Values(statement.last().trim_start_matches('$').to_owned());
@@ -136,6 +157,10 @@ impl Reader {
             "http" => Block::Module(Module::Http),
             "stream" => Block::Module(Module::Stream),
             "mail" => Block::Module(Module::Mail),
+            "server" if self.hosts.len() < PASS_LIMIT => {
+                self.hosts.push(Host { module: self.module(), ..Host::default() });
+                Block::Server
+            }
             "upstream" => {
                 let name = statement.word(1).to_ascii_lowercase();
                 if self.groups.len() < PASS_LIMIT {
@@ -189,9 +214,22 @@ impl Reader {
                 self.roots.push(statement.word(1).to_owned());
             }
             "server_name" if self.module() != Module::Mail => {
-                for name in &statement.words[1..] {
-                    site.name(name.trim_start_matches('.'));
+                let names = statement.words[1..].iter().map(|name| name.trim_start_matches('.'));
+                names.clone().for_each(|name| site.name(name));
+                if let Some(host) = self.host() {
+                    host.names.extend(names.map(str::to_owned));
                 }
+            }
+            "listen" => {
+                // HTTP/3 listens beside TCP on the same port.
+                let is_tcp = !statement.words.iter().skip(2).any(|w| matches!(w.as_str(), "udp" | "quic"));
+                let port = address::listening_port(statement.word(1), 80).filter(|_| is_tcp);
+                if let Some(host) = self.host() {
+                    host.listens.push(port);
+                }
+            }
+            "access_log" if self.module() == Module::Http => {
+                self.logs.get_or_insert_default().push(statement.word(1).to_owned());
             }
             "resolver" => {
                 // Names of servers are asked there, whose port is DNS's own when none is given (its documentation).

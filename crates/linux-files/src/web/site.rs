@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::rc::Rc;
 
-use doorward_model::{Facts, Subject, Unseen, Upstream, WebConfig};
+use doorward_model::{Facts, Subject, Unseen, Upstream, WebConfig, WebEndpoint};
 
 use super::{address, glob};
 use crate::{ReadError, Tree, unread::unread};
@@ -21,7 +21,7 @@ const DEPTH_LIMIT: usize = 16;
 /// Directories that all patterns together may look into.
 const DIRECTORY_LIMIT: usize = 2000;
 
-/// Upstreams, document roots and names, each.
+/// Upstreams, document roots, names, endpoints and logs, each.
 const FACT_LIMIT: usize = 2000;
 
 /// Failures that are told of one by one.
@@ -59,6 +59,8 @@ pub(super) struct Site<'t> {
     files: BTreeSet<String>,
     roots: BTreeSet<String>,
     names: BTreeSet<String>,
+    endpoints: BTreeSet<WebEndpoint>,
+    logs: BTreeSet<String>,
     /// Targets, each with the first place that names it.
     upstreams: BTreeMap<String, String>,
     unseen: Vec<Unseen>,
@@ -79,6 +81,8 @@ impl<'t> Site<'t> {
             files: BTreeSet::new(),
             roots: BTreeSet::new(),
             names: BTreeSet::new(),
+            endpoints: BTreeSet::new(),
+            logs: BTreeSet::new(),
             upstreams: BTreeMap::new(),
             unseen: Vec::new(),
             untold: 0,
@@ -183,16 +187,38 @@ impl<'t> Site<'t> {
 
     /// A host name that is served. What stands for any name is none.
     pub(super) fn name(&mut self, name: &str) {
-        let is_name = !matches!(name, "" | "_" | "*")
-            && name.len() <= LENGTH_LIMIT
-            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '*'));
-        if !is_name {
-            return;
-        }
+        let Some(name) = host_name(name) else { return };
         if self.names.len() < FACT_LIMIT {
-            self.names.insert(name.to_lowercase());
+            self.names.insert(name);
         } else {
             self.overflow("names");
+        }
+    }
+
+    /// A virtual host: each of its names on each of its ports. Without a name that can be told, it takes any.
+    pub(super) fn endpoints(&mut self, names: &[String], ports: &[u16]) {
+        let mut hosts: Vec<Option<String>> =
+            names.iter().filter_map(|name| host_name(name)).map(Some).collect();
+        if hosts.is_empty() {
+            hosts.push(None);
+        }
+        for host in hosts {
+            for &port in ports {
+                if self.endpoints.len() >= FACT_LIMIT {
+                    return self.overflow("endpoints");
+                }
+                self.endpoints.insert(WebEndpoint { host: host.clone(), port });
+            }
+        }
+    }
+
+    /// An access log, by its absolute path. What is no file is none.
+    pub(super) fn log(&mut self, path: &str) {
+        let Some(path) = address::socket_path(path).filter(|path| !path.contains('$')) else { return };
+        if self.logs.len() < FACT_LIMIT {
+            self.logs.insert(path);
+        } else {
+            self.overflow("logs");
         }
     }
 
@@ -247,8 +273,18 @@ impl<'t> Site<'t> {
             complete: self.complete,
             document_roots: self.roots.into_iter().collect(),
             names: self.names.into_iter().collect(),
+            endpoints: self.endpoints.into_iter().collect(),
+            access_logs: self.logs.into_iter().collect(),
             upstreams,
         };
         Facts { value, unseen: self.unseen }
     }
+}
+
+/// A host name in small letters; nothing where it stands for any name, or is none.
+fn host_name(name: &str) -> Option<String> {
+    let is_name = !matches!(name, "" | "_" | "*")
+        && name.len() <= LENGTH_LIMIT
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '*'));
+    is_name.then(|| name.to_lowercase())
 }

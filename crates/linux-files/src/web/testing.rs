@@ -34,6 +34,12 @@ pub(super) fn upstreams(config: &WebConfig) -> Vec<String> {
     config.upstreams.iter().map(show).collect()
 }
 
+/// Endpoints as `host:port`, a host that takes any name as `*`.
+pub(super) fn endpoints(config: &WebConfig) -> Vec<String> {
+    let show = |e: &doorward_model::WebEndpoint| format!("{}:{}", e.host.as_deref().unwrap_or("*"), e.port);
+    config.endpoints.iter().map(show).collect()
+}
+
 /// Configurations captured on real hosts that lie beside the checkout, or nothing, told on standard error.
 pub(super) fn captured(kind: &str) -> Vec<(String, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))

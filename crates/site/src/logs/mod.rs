@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -53,6 +53,22 @@ impl LogPaths {
         } else {
             self.add(file)
         }
+    }
+
+    /// Adds the last lines of a log, of so many bytes at most, and returns how many bytes that were.
+    pub fn add_end(&mut self, mut file: File, most: u64) -> io::Result<u64> {
+        let length = file.metadata()?.len();
+        let start = length.saturating_sub(most);
+        let mut log = BufReader::new(&mut file);
+        if start > 0 {
+            // From the first whole line on.
+            log.seek(SeekFrom::Start(start - 1))?;
+            log.skip_until(b'\n')?;
+        }
+        // What is written meanwhile is another time's.
+        let read = length - start;
+        self.add(log.take(read))?;
+        Ok(read)
     }
 
     /// Adds lines.
@@ -136,6 +152,20 @@ mod tests {
         assert_eq!(told(COMBINED), (expected.map(str::to_owned).to_vec(), 2));
         let expected = ["1 - GET /find?q=5", "1 - GET /x", "1 shop.example GET /Default.aspx"];
         assert_eq!(told(W3C), (expected.map(str::to_owned).to_vec(), 1));
+    }
+
+    #[test]
+    fn the_end_of_a_log_begins_with_a_whole_line() {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        let line = |n| format!("a - - [x] \"GET /{n} HTTP/1.1\" 200 5\n");
+        std::io::Write::write_all(&mut path.as_file(), (0..100).map(line).collect::<String>().as_bytes())
+            .unwrap();
+        let last = line(98).len() as u64 + line(99).len() as u64;
+        for (most, requests) in [(u64::MAX, 100), (last, 2), (last - 1, 1), (5, 0), (0, 0)] {
+            let mut paths = LogPaths::default();
+            paths.add_end(File::open(path.path()).unwrap(), most).unwrap();
+            assert_eq!((paths.requests, paths.unreadable), (requests, 0), "{most}");
+        }
     }
 
     #[test]

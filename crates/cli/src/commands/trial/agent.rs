@@ -32,11 +32,8 @@ pub(crate) fn serve() -> anyhow::Result<Exit> {
     let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
     let mut changer: Option<Changer> = None;
     let ended = loop {
-        let ask = match receive::<Ask>(&mut input) {
-            Ok(Some(ask)) => ask,
-            // Who led the trial is gone.
-            Ok(None) | Err(_) => break Ok(()),
-        };
+        // Else who led the trial is gone.
+        let Ok(Some(ask)) = receive::<Ask>(&mut input) else { break Ok(()) };
         let answer = match ask {
             Ask::Begin(begin) => Changer::new(begin).map(|new| {
                 changer = Some(new);

@@ -79,7 +79,9 @@ impl Watch {
             let mut now = Count::default();
             loop {
                 let last = end.load(Ordering::Relaxed);
-                tails.iter_mut().for_each(|tail| count(tail, &own, &mut now));
+                for tail in &mut tails {
+                    count(tail, &own, &mut now);
+                }
                 if now.errors >= LEAST && now.share() > usual * WORSE {
                     tell.store(true, Ordering::Relaxed);
                     return Some(format!(

@@ -29,12 +29,12 @@ impl Reader {
             }
             "servername" => {
                 let name = first.rsplit_once("://").map_or(first, |(_, name)| name);
-                site.name(name.split(':').next().unwrap_or(name));
+                self.names(site, &[name.split(':').next().unwrap_or(name).to_owned()]);
             }
-            "serveralias" => {
-                for name in words {
-                    site.name(name);
-                }
+            "serveralias" => self.names(site, words),
+            "listen" => self.listens.extend(address::listening_port(first, 80)),
+            "customlog" | "transferlog" if !first.starts_with(['|', '$']) && !first.contains(':') => {
+                site.log(&self.absolute(first));
             }
             "accessfilename" => self.access_files = words.iter().take(10).cloned().collect(),
             "allowoverride" => self.overrides |= words.iter().any(|w| lets_override(w)),
@@ -45,6 +45,15 @@ impl Reader {
             "rewriterule" => self.rewrite(site, statement, place),
             "sethandler" | "addhandler" => self.handler(site, first, place),
             _ => self.of_other_modules(site, statement, place),
+        }
+    }
+
+    fn names(&mut self, site: &mut Site<'_>, names: &[String]) {
+        for name in names {
+            site.name(name);
+        }
+        if let Some(host) = self.host() {
+            host.names.extend_from_slice(names);
         }
     }
 

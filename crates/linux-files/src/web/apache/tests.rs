@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::syntax::{Form, Statement, lines};
 use crate::fixture::Made;
-use crate::web::testing::{self, captured, upstreams};
+use crate::web::testing::{self, captured, endpoints, upstreams};
 
 const DEBIAN: &str = "etc/apache2/apache2.conf";
 
@@ -38,6 +38,40 @@ fn debian_as_installed_is_complete_and_passes_nothing_on() {
     assert_eq!(config.files.len(), 4);
     assert_eq!(config.document_roots, ["/usr/share/apache2/icons", "/var/www/html"]);
     assert!(config.names.is_empty() && config.upstreams.is_empty());
+}
+
+#[test]
+fn virtual_hosts_ports_and_logs() {
+    let (config, _) = config(&[
+        (
+            DEBIAN,
+            "ServerName main.example\nListen 80\nListen [::]:443 https\nListen 192.0.2.1:8080\n\
+             CustomLog ${APACHE_LOG_DIR}/other.log vhost_combined\n\
+             <VirtualHost *:80>\nServerName http://Shop.example:80\nServerAlias www.shop.example *.shop.example\n\
+             CustomLog logs/shop.log combined\nTransferLog \"|/usr/bin/rotatelogs /var/log/x 86400\"\n</VirtualHost>\n\
+             <VirtualHost _default_:443>\n</VirtualHost>\n<VirtualHost [::1] 192.0.2.1>\nServerName all.example\n\
+             CustomLog syslog:local1 combined\nCustomLog ${UNKNOWN}/a.log combined\n</VirtualHost>\n",
+        ),
+        ("etc/apache2/envvars", "export APACHE_LOG_DIR=/var/log/apache2$SUFFIX\n"),
+    ]);
+    assert_eq!(
+        endpoints(&config),
+        [
+            "*:443",
+            "*.shop.example:80",
+            "all.example:80",
+            "all.example:443",
+            "all.example:8080",
+            "shop.example:80",
+            "www.shop.example:80"
+        ]
+    );
+    assert_eq!(config.access_logs, ["/etc/apache2/logs/shop.log", "/var/log/apache2/other.log"]);
+    let bare = |text: &str| endpoints(&self::config(&[(DEBIAN, text)]).0);
+    assert_eq!(
+        bare("Listen 8080\nListen 81\n<VirtualHost *:81>\nServerName a\n</VirtualHost>"),
+        ["*:8080", "a:81"]
+    );
 }
 
 #[test]

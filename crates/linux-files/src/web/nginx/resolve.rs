@@ -1,6 +1,6 @@
 //! From what a directive says to the servers that it passes requests to.
 
-use super::{Member, PREFIXES, Pass, Reader};
+use super::{Host, Member, Module, PREFIXES, Pass, Reader};
 use crate::web::address;
 use crate::web::site::{Place, Site};
 
@@ -21,6 +21,33 @@ impl Reader {
         }
         for root in &self.roots {
             self.resolve_root(site, root);
+        }
+        for host in &self.hosts {
+            host.resolve(site);
+        }
+        self.resolve_logs(site);
+    }
+
+    /// Where nothing is said of logs, packages write here, and nginx.org's own build below its prefix.
+    fn resolve_logs(&self, site: &mut Site<'_>) {
+        let Some(logs) = &self.logs else {
+            let usual = ["/var/log/nginx/access.log", "/usr/local/nginx/logs/access.log"];
+            if let Some(log) =
+                usual.into_iter().find(|log| site.tree.exists(log)).filter(|_| !self.hosts.is_empty())
+            {
+                site.log(log);
+            }
+            return;
+        };
+        for log in logs {
+            if log.starts_with('/') {
+                site.log(log);
+            } else if log != "off" && !log.contains(':') {
+                let there = PREFIXES.iter().map(|p| format!("{p}/{log}")).find(|p| site.tree.exists(p));
+                if let Some(path) = there {
+                    site.log(&path);
+                }
+            }
         }
     }
 
@@ -75,6 +102,18 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+impl Host {
+    /// Without `listen` it is port 80 (its documentation: 8000 where nginx was not started by root).
+    fn resolve(&self, site: &mut Site<'_>) {
+        let mut ports: Vec<u16> = self.listens.iter().copied().flatten().collect();
+        if self.listens.is_empty() && self.module == Module::Http {
+            ports.push(80);
+        }
+        let names = if self.module == Module::Http { self.names.as_slice() } else { &[] };
+        site.endpoints(names, &ports);
     }
 }
 

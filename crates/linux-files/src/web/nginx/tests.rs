@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::fixture::Made;
 use crate::web::testing;
-use crate::web::testing::{captured, upstreams};
+use crate::web::testing::{captured, endpoints, upstreams};
 
 const MAIN: &str = "etc/nginx/nginx.conf";
 
@@ -66,6 +66,42 @@ fn passes_lead_to_the_servers_of_their_blocks() {
             "backend:80 <- a.conf:10 proxy_pass",
         ]
     );
+}
+
+#[test]
+fn virtual_hosts_ports_and_logs() {
+    let (config, _) = config(&[
+        (
+            MAIN,
+            "http {\n access_log /var/log/nginx/all.log combined;\n include conf.d/*.conf;\n server { server_name bare; }\n}\n\
+             stream { server { listen 5432; listen 53 udp; proxy_pass 10.0.0.9:5432; } }\n",
+        ),
+        (
+            "etc/nginx/conf.d/a.conf",
+            "upstream app { server 127.0.0.1:8001; }\n\
+             server {\n listen 80 default_server;\n listen [::]:80;\n server_name _;\n return 301 https://$host/;\n}\n\
+             server {\n listen 443 ssl;\n listen 443 quic;\n listen unix:/run/n.sock;\n server_name Shop.example *.shop.example ~^x;\n\
+             location / { access_log /var/log/nginx//shop.log; proxy_pass http://app; }\n\
+             location /a { access_log off; access_log syslog:server=unix:/dev/log; access_log logs/$host.log; }\n}\n\
+             server { listen unix:/run/only.sock; server_name inside; }\n",
+        ),
+    ]);
+    assert_eq!(endpoints(&config), ["*:80", "*:5432", "*.shop.example:443", "bare:80", "shop.example:443"]);
+    assert_eq!(config.access_logs, ["/var/log/nginx/all.log", "/var/log/nginx/shop.log"]);
+    assert!(config.complete);
+}
+
+#[test]
+fn without_a_word_of_logs_the_usual_one_is_written() {
+    let log = ("var/log/nginx/access.log", "");
+    for (text, logs) in [
+        ("http { server { listen 81; } }", &["/var/log/nginx/access.log"][..]),
+        ("http { access_log off; server { listen 81; } }", &[]),
+        ("events { }", &[]),
+    ] {
+        let (config, _) = config(&[(MAIN, text), log]);
+        assert_eq!(config.access_logs, logs, "{text}");
+    }
 }
 
 /// As nginx 1.22.1 takes or refuses them (`nginx -t`).
