@@ -79,7 +79,8 @@ impl Failure {
 }
 
 impl Proof {
-    /// Writes what was proved into the plan: each step says what came of it, and those that the site misses are off.
+    /// Writes what was proved into the plan: each step says what came of it, and those that
+    /// it misses, or that could not be tried, are off.
     #[must_use]
     pub fn mark(&self, plan: &Plan, record: &Record) -> Plan {
         let mut plan = plan.clone();
@@ -89,6 +90,9 @@ impl Proof {
             } else if let Some(kept) = self.kept.iter().find(|kept| kept.step == step.id) {
                 step.on = false;
                 step.trial = Some(needed(kept));
+            } else if step.changes() {
+                step.on = false;
+                step.trial = Some("not tried, so nothing is proved of it".to_owned());
             }
         }
         plan

@@ -76,6 +76,7 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
     let baseline = judged(&baseline, args, &ground.differences)?;
     let left_out: BTreeSet<StepId> = not_tried.iter().map(|(step, _)| StepId(step.clone())).collect();
     let candidates = Candidates::of(&plan, &left_out, expect);
+    let not_tried = with_required(&plan, &candidates, not_tried);
     let file = args.record.clone().unwrap_or_else(|| args.state.state.join("trial.json"));
     let mut record = recorded(args, &file, &plan)?;
     let place = ground.place;
@@ -160,6 +161,16 @@ fn planned(
         super::plan::refuse_wrong(&plan, snapshot, assessment, index, &[])?;
     }
     Ok(plan)
+}
+
+/// What a step needs that cannot be tried stays, too.
+fn with_required(plan: &Plan, candidates: &Candidates, mut not_tried: NotTried) -> NotTried {
+    let named = |step: &StepId| not_tried.iter().any(|(other, _)| *other == step.0);
+    let others = plan.changes().filter(|step| !candidates.steps().contains(&step.id) && !named(&step.id));
+    let why = "something that cannot be tried needs it";
+    let others: Vec<_> = others.map(|step| (step.id.to_string(), why.to_owned())).collect();
+    not_tried.extend(others);
+    not_tried
 }
 
 /// What is known of earlier trials.

@@ -77,8 +77,8 @@ struct Changer {
     own: Vec<String>,
     settle: Duration,
     host: LinuxHost,
-    /// The journal of what is shut now.
-    open: Option<u64>,
+    /// The journals of what is shut now, one upon the other.
+    open: Vec<u64>,
 }
 
 impl Changer {
@@ -98,7 +98,7 @@ impl Changer {
         };
         let settle = begin.settle.unwrap_or_else(|| learned().clamp(LEAST, MOST));
         let host = LinuxHost::new(&begin.state)?;
-        Ok(Self { state: begin.state, switch: begin.switch, own: begin.own, settle, host, open: None })
+        Ok(Self { state: begin.state, switch: begin.switch, own: begin.own, settle, host, open: Vec::new() })
     }
 
     fn answer(&mut self, ask: Ask) -> anyhow::Result<Answer> {
@@ -136,14 +136,12 @@ impl Changer {
         Ok((!awake).then(|| "it does not run here".to_owned()))
     }
 
-    /// Shuts what a plan says. With a problem, everything is back.
+    /// Shuts what a plan says, on top of what is shut already. With a problem, all of this plan is back.
     fn shut(&mut self, plan: &Plan) -> anyhow::Result<Option<String>> {
-        if self.open.is_some() {
-            bail!("something is shut already");
-        }
         let _lock = undo::patient(&self.state, "doorward trial")?;
         let journals = Journals::of(&self.state);
-        if let Some(kept) = journals.waiting()? {
+        if let Some(kept) = journals.all()?.iter().find(|kept| kept.waits() && !self.open.contains(&kept.id))
+        {
             bail!("changes {0} wait: doorward confirm {0} or doorward undo {0} first", kept.id);
         }
         let steps = match doorward_change::prepare(plan, &self.host) {
@@ -170,7 +168,7 @@ impl Changer {
             })?,
             None => Journal::create(&journals.path(id), header)?,
         };
-        self.open = Some(id);
+        self.open.push(id);
         let mut problem = doorward_change::apply(&mut self.host, &mut journal, &steps, &mut ())
             .err()
             .map(|why| why.to_string());
@@ -208,14 +206,22 @@ impl Changer {
 
     /// Puts back what is shut, and tells what could not be.
     fn restore(&mut self) -> anyhow::Result<Vec<String>> {
-        let Some(id) = self.open else { return Ok(Vec::new()) };
+        if self.open.is_empty() {
+            return Ok(Vec::new());
+        }
         let _lock = undo::patient(&self.state, "doorward trial")?;
-        let mut journal = Journals::of(&self.state).open(id, IfDamaged::Refuse)?;
-        let early = journal.state() != State::Open;
-        let mut failures = self.put_back(id, &mut journal)?;
-        if early {
-            failures
-                .push("the time was over, and everything was put back in the midst of the tests".to_owned());
+        let mut failures = Vec::new();
+        while let Some(&id) = self.open.last() {
+            let mut journal = Journals::of(&self.state).open(id, IfDamaged::Refuse)?;
+            if journal.state() != State::Open {
+                failures.push(
+                    "the time was over, and everything was put back in the midst of the tests".to_owned(),
+                );
+            }
+            failures.extend(self.put_back(id, &mut journal)?);
+            if self.open.last() == Some(&id) {
+                break;
+            }
         }
         Ok(failures)
     }
@@ -227,7 +233,7 @@ impl Changer {
             if self.switch.is_some() {
                 undo::disarm(&self.state, id)?;
             }
-            self.open = None;
+            self.open.retain(|open| *open != id);
             if undone.is_complete() {
                 Journals::of(&self.state).forget(id)?;
             }

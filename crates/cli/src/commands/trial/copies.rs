@@ -1,5 +1,6 @@
 //! Trials on copies of this host, booted beside it and thrown away.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use doorward_clone::{CloneError, Copy, Difference, Interface, Settings};
 use doorward_model::Snapshot;
-use doorward_plan::Plan;
+use doorward_plan::{Plan, StepId};
 use doorward_site::{Outcomes, Site};
 use doorward_trial::{Attempt, Lane, LaneError};
 
@@ -62,6 +63,8 @@ struct Booted {
     changer: Link,
     tester: Link,
     copy: Copy,
+    /// Steps that are shut in it now.
+    shut: BTreeSet<StepId>,
 }
 
 impl Kind {
@@ -191,7 +194,7 @@ impl CopyLane {
     }
 
     fn throw_away(&mut self) {
-        if let Some(Booted { changer, tester, copy }) = self.booted.take() {
+        if let Some(Booted { changer, tester, copy, .. }) = self.booted.take() {
             changer.cut();
             tester.cut();
             drop(copy);
@@ -199,13 +202,8 @@ impl CopyLane {
     }
 
     fn tried(&mut self, plan: &Plan, reboot: bool) -> Result<Attempt, LaneError> {
-        let plan = doorward_plan::print(plan);
-        let problem = match self.change(&Ask::Shut { plan })? {
-            Answer::Shut { problem } => problem,
-            other => return Err(unexpected(&other)),
-        };
-        if problem.is_some() {
-            return Ok(Attempt { problem, ..Attempt::default() });
+        if let Some(problem) = self.shut(plan, reboot)? {
+            return Ok(Attempt { problem: Some(problem), ..Attempt::default() });
         }
         let problem = if reboot {
             self.reboot()?
@@ -219,15 +217,12 @@ impl CopyLane {
             return Ok(Attempt { problem, ..Attempt::default() });
         }
         let outcomes = self.test()?;
-        if !reboot {
-            self.restore()?;
-        }
         Ok(Attempt { outcomes, ..Attempt::default() })
     }
 
     /// Boots it anew. That it does not come up is an outcome of the trial.
     fn reboot(&mut self) -> Result<Option<String>, LaneError> {
-        let Some(Booted { changer, tester, mut copy }) = self.booted.take() else {
+        let Some(Booted { changer, tester, mut copy, .. }) = self.booted.take() else {
             return Err(LaneError::Ended("the copy is gone".to_owned()));
         };
         changer.cut();
@@ -243,10 +238,33 @@ impl CopyLane {
         }
     }
 
+    /// Shuts what the plan says. What is shut already stays so where the plan shuts it, too; what it does not comes back.
+    fn shut(&mut self, plan: &Plan, as_planned: bool) -> Result<Option<String>, LaneError> {
+        let wanted: BTreeSet<StepId> = plan.changes().map(|step| step.id.clone()).collect();
+        let shut = self.booted.as_ref().map(|booted| booted.shut.clone()).unwrap_or_default();
+        if as_planned {
+            // What was disabled before is to be removed now, as on the host.
+            self.throw_away();
+        } else if !shut.is_subset(&wanted) {
+            self.restore()?;
+        }
+        let shut = self.booted()?.shut.clone();
+        let steps = plan.steps.iter().filter(|step| !shut.contains(&step.id)).cloned().collect();
+        let plan = doorward_plan::print(&Plan { steps, ..plan.clone() });
+        match self.change(&Ask::Shut { plan })? {
+            Answer::Shut { problem: None } => {
+                self.booted()?.shut = wanted;
+                Ok(None)
+            }
+            Answer::Shut { problem } => Ok(problem),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// A copy that is not as it was is none any more.
     fn restore(&mut self) -> Result<(), LaneError> {
         match self.change(&Ask::Restore)? {
-            Answer::Restored { failures } if failures.is_empty() => {}
+            Answer::Restored { failures } if failures.is_empty() => self.booted()?.shut.clear(),
             Answer::Restored { .. } => self.throw_away(),
             other => return Err(unexpected(&other)),
         }
@@ -286,7 +304,7 @@ impl Booted {
         let mut changer = start(copy.inside(&[AGENT]))?;
         let tester = start(copy.beside(&[AGENT]))?;
         match changer.ask(&Ask::Begin(kind.begin.clone()), SHUT_LIMIT, Some(&kind.stop)) {
-            Ok(Answer::Ready) => Ok(Self { changer, tester, copy }),
+            Ok(Answer::Ready) => Ok(Self { changer, tester, copy, shut: BTreeSet::new() }),
             Ok(other) => Err(unexpected(&other)),
             Err(LinkError::Stopped) => Err(LaneError::Stopped),
             Err(why) => Err(ended(&why)),

@@ -60,6 +60,10 @@ impl Observer for Told<'_> {
     }
 }
 
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// So many copies, in words.
 pub(super) fn copies(count: usize) -> String {
     if count == 1 { "a copy of this host".to_owned() } else { format!("{count} copies of this host") }
@@ -100,11 +104,11 @@ pub(super) fn text(report: &TrialReport) -> String {
     };
     let _ = writeln!(
         out,
-        "{} · {} steps proved unneeded, {} needed; {} trials {place}, {:.0} s",
+        "{} · {} proved unneeded, {} needed; {} {place}, {:.0} s",
         escape(&report.site),
-        report.shut.len(),
+        count(report.shut.len(), "step"),
         report.kept.len(),
-        report.trials,
+        count(report.trials, "trial"),
         report.seconds
     );
     kept(&mut out, report);
@@ -199,8 +203,8 @@ fn rests_on(report: &TrialReport) -> String {
     let flaky = report.tests.iter().filter(|test| test.false_fail_rate > 0.0).count();
     let _ = writeln!(
         out,
-        "It rests on {} tests, which passed {} times on the untouched site{}; what they do not ask for is not proved.",
-        report.tests.len(),
+        "It rests on {}, run {} times on the untouched site{}; what they do not ask for is not proved.",
+        count(report.tests.len(), "test"),
         report.baseline_runs,
         if flaky == 0 { String::new() } else { format!(" ({flaky} of them now and then not)") }
     );
