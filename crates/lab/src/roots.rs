@@ -4,7 +4,7 @@ use crate::root::Door::{Tcp, Udp};
 use crate::root::{File, RootSpec};
 
 /// The recipes that tests boot; `cargo xtask lab build` makes them ahead. The largest come first.
-pub const TESTED: [&RootSpec; 4] = [&EVERYTHING, &WORDPRESS, &STATIC_NGINX, &APACHE];
+pub const TESTED: [&RootSpec; 5] = [&EVERYTHING, &BUSY, &WORDPRESS, &STATIC_NGINX, &APACHE];
 
 /// A static site on nginx, and ssh to look after it.
 pub const STATIC_NGINX: RootSpec = RootSpec {
@@ -84,15 +84,11 @@ pub const EVERYTHING: RootSpec = RootSpec {
     ],
     files: &[
         INDEX,
-        File::text("/srv/public/readme", "for everyone\n"),
-        File::text("/etc/inetd.conf", include_str!("../roots/everything/inetd.conf")),
-        File::text("/etc/samba/smb.conf", include_str!("../roots/everything/smb.conf")),
-        File::text("/etc/rsyncd.conf", include_str!("../roots/everything/rsyncd.conf")),
-        File {
-            path: "/etc/snmp/snmpd.conf",
-            mode: 0o600,
-            content: include_str!("../roots/everything/snmpd.conf"),
-        },
+        SHARED,
+        INETD,
+        SMB,
+        RSYNCD,
+        SNMPD,
         File::text("/etc/exports", "/srv/public *(ro,no_subtree_check)\n"),
         File::text("/etc/systemd/system/greeter.socket", include_str!("../roots/everything/greeter.socket")),
         File::text(
@@ -139,6 +135,101 @@ pub const EVERYTHING: RootSpec = RootSpec {
     ],
 };
 
+/// Five sites that need different things, on a host where all of it runs, and some thirty services more that none of
+/// them needs: [`WORDPRESS`], a contact form that mails, a shop whose basket Redis or memcached keeps, files that come
+/// by FTP, and a static site. Each has a name of its own (`nginx-sites`).
+pub const BUSY: RootSpec = RootSpec {
+    name: "busy",
+    parent: Some(&WORDPRESS),
+    packages: &[
+        // What the sites use, and the client of a test.
+        "curl",
+        "memcached",
+        "php-memcached",
+        "php-redis",
+        "postfix",
+        "redis-server",
+        "vsftpd",
+        // What they do not.
+        "at",
+        "avahi-daemon",
+        "beanstalkd",
+        "bind9",
+        "cups",
+        "cups-browsed",
+        "dictd",
+        "dovecot-imapd",
+        "gearman-job-server",
+        "inetutils-inetd",
+        "inetutils-telnetd",
+        "mosquitto",
+        "nagios-nrpe-server",
+        "nats-server",
+        "ngircd",
+        "oidentd",
+        "prometheus-node-exporter",
+        "rpcbind",
+        "rsync",
+        "rsyslog",
+        "samba",
+        "snmpd",
+        "tftpd-hpa",
+        "tinyproxy",
+        "xrdp",
+    ],
+    files: &[
+        INDEX,
+        INETD,
+        SMB,
+        SHARED,
+        RSYNCD,
+        SNMPD,
+        File::text("/etc/nginx/conf.d/sites.conf", include_str!("../roots/busy/nginx-sites")),
+        File::text("/srv/contact.example/index.php", include_str!("../roots/busy/contact.php")),
+        File::text("/srv/shop.example/index.php", include_str!("../roots/busy/shop.php")),
+        File::text("/srv/files/readme.txt", "for everyone\n"),
+        File::text("/etc/vsftpd.conf", include_str!("../roots/busy/vsftpd.conf")),
+        File::program("/usr/local/bin/upload-and-fetch", include_str!("../roots/busy/upload-and-fetch")),
+        File::program("/root/install", include_str!("../roots/busy/install")),
+    ],
+    setup: &[&["/root/install"], &["rm", "/root/install"]],
+    ready: &[
+        Tcp(21),
+        Tcp(22),
+        Tcp(23),
+        Tcp(25),
+        Tcp(53),
+        Tcp(80),
+        Tcp(111),
+        Tcp(113),
+        Tcp(139),
+        Tcp(143),
+        Tcp(445),
+        Tcp(631),
+        Tcp(873),
+        Tcp(993),
+        Tcp(1883),
+        Tcp(2628),
+        Tcp(3306),
+        Tcp(3389),
+        Tcp(4222),
+        Tcp(4730),
+        Tcp(5666),
+        Tcp(6379),
+        Tcp(6667),
+        Tcp(8888),
+        Tcp(9100),
+        Tcp(11211),
+        Tcp(11300),
+        Udp(53),
+        Udp(69),
+        Udp(111),
+        Udp(137),
+        Udp(161),
+        Udp(5353),
+    ],
+};
+
 /// [`EVERYTHING`] with the peer that benchmarks compare with; built only when asked for.
 pub const EVERYTHING_LYNIS: RootSpec = RootSpec {
     name: "everything-lynis",
@@ -150,6 +241,15 @@ pub const EVERYTHING_LYNIS: RootSpec = RootSpec {
 };
 
 const INDEX: File = File::text("/var/www/html/index.html", include_str!("../roots/static/index.html"));
+const SHARED: File = File::text("/srv/public/readme", "for everyone\n");
+const INETD: File = File::text("/etc/inetd.conf", include_str!("../roots/everything/inetd.conf"));
+const SMB: File = File::text("/etc/samba/smb.conf", include_str!("../roots/everything/smb.conf"));
+const RSYNCD: File = File::text("/etc/rsyncd.conf", include_str!("../roots/everything/rsyncd.conf"));
+const SNMPD: File = File {
+    path: "/etc/snmp/snmpd.conf",
+    mode: 0o600,
+    content: include_str!("../roots/everything/snmpd.conf"),
+};
 
 /// Every recipe.
 pub fn all() -> impl Iterator<Item = &'static RootSpec> {
