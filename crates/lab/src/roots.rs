@@ -1,5 +1,9 @@
 //! The root file systems that the tests use.
 
+mod busy;
+
+pub use busy::BUSY;
+
 use crate::root::Door::{Tcp, Udp};
 use crate::root::{File, RootSpec};
 
@@ -131,101 +135,6 @@ pub const EVERYTHING: RootSpec = RootSpec {
         Udp(137),
         Udp(161),
         Udp(4789),
-        Udp(5353),
-    ],
-};
-
-/// Five sites that need different things, on a host where all of it runs, and some thirty services more that none of
-/// them needs: [`WORDPRESS`], a contact form that mails, a shop whose basket Redis or memcached keeps, files that come
-/// by FTP, and a static site. Each has a name of its own (`nginx-sites`).
-pub const BUSY: RootSpec = RootSpec {
-    name: "busy",
-    parent: Some(&WORDPRESS),
-    packages: &[
-        // What the sites use, and the client of a test.
-        "curl",
-        "memcached",
-        "php-memcached",
-        "php-redis",
-        "postfix",
-        "redis-server",
-        "vsftpd",
-        // What they do not.
-        "at",
-        "avahi-daemon",
-        "beanstalkd",
-        "bind9",
-        "cups",
-        "cups-browsed",
-        "dictd",
-        "dovecot-imapd",
-        "gearman-job-server",
-        "inetutils-inetd",
-        "inetutils-telnetd",
-        "mosquitto",
-        "nagios-nrpe-server",
-        "nats-server",
-        "ngircd",
-        "oidentd",
-        "prometheus-node-exporter",
-        "rpcbind",
-        "rsync",
-        "rsyslog",
-        "samba",
-        "snmpd",
-        "tftpd-hpa",
-        "tinyproxy",
-        "xrdp",
-    ],
-    files: &[
-        INDEX,
-        INETD,
-        SMB,
-        SHARED,
-        RSYNCD,
-        SNMPD,
-        File::text("/etc/nginx/conf.d/sites.conf", include_str!("../roots/busy/nginx-sites")),
-        File::text("/srv/contact.example/index.php", include_str!("../roots/busy/contact.php")),
-        File::text("/srv/shop.example/index.php", include_str!("../roots/busy/shop.php")),
-        File::text("/srv/files/readme.txt", "for everyone\n"),
-        File::text("/etc/vsftpd.conf", include_str!("../roots/busy/vsftpd.conf")),
-        File::program("/usr/local/bin/upload-and-fetch", include_str!("../roots/busy/upload-and-fetch")),
-        File::program("/root/install", include_str!("../roots/busy/install")),
-    ],
-    setup: &[&["/root/install"], &["rm", "/root/install"]],
-    ready: &[
-        Tcp(21),
-        Tcp(22),
-        Tcp(23),
-        Tcp(25),
-        Tcp(53),
-        Tcp(80),
-        Tcp(111),
-        Tcp(113),
-        Tcp(139),
-        Tcp(143),
-        Tcp(445),
-        Tcp(631),
-        Tcp(873),
-        Tcp(993),
-        Tcp(1883),
-        Tcp(2628),
-        Tcp(3306),
-        Tcp(3389),
-        Tcp(4222),
-        Tcp(4730),
-        Tcp(5666),
-        Tcp(6379),
-        Tcp(6667),
-        Tcp(8888),
-        Tcp(9100),
-        Tcp(11211),
-        Tcp(11300),
-        Udp(53),
-        Udp(69),
-        Udp(111),
-        Udp(137),
-        Udp(161),
         Udp(5353),
     ],
 };

@@ -152,13 +152,21 @@ pub(crate) fn without(host: &Host, client: &Client, tests: &str, units: &[&str])
     stop(host, units);
     let fails = failed(host, client, tests);
     start(host, units);
-    // Some units count as started before they listen.
+    await_pass(host, client, tests);
+    fails
+}
+
+/// Waits until all tests pass: some units count as started before they listen.
+pub(crate) fn await_pass(host: &Host, client: &Client, tests: &str) {
     let until = Instant::now() + Duration::from_secs(30);
-    while !failed(host, client, tests).is_empty() {
-        assert!(Instant::now() < until, "{units:?} run again, and tests still fail");
+    loop {
+        let fails = failed(host, client, tests);
+        if fails.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < until, "{tests}: {fails:?} still fail");
         sleep(Duration::from_millis(100));
     }
-    fails
 }
 
 /// A host as it is after a boot, with a plan: what was started by hand is gone then, plan or no plan.
