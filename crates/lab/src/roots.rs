@@ -1,10 +1,14 @@
 //! The root file systems that the tests use.
 
+mod busy;
+
+pub use busy::BUSY;
+
 use crate::root::Door::{Tcp, Udp};
 use crate::root::{File, RootSpec};
 
 /// The recipes that tests boot; `cargo xtask lab build` makes them ahead. The largest come first.
-pub const TESTED: [&RootSpec; 4] = [&EVERYTHING, &WORDPRESS, &STATIC_NGINX, &APACHE];
+pub const TESTED: [&RootSpec; 5] = [&EVERYTHING, &BUSY, &WORDPRESS, &STATIC_NGINX, &APACHE];
 
 /// A static site on nginx, and ssh to look after it.
 pub const STATIC_NGINX: RootSpec = RootSpec {
@@ -84,15 +88,11 @@ pub const EVERYTHING: RootSpec = RootSpec {
     ],
     files: &[
         INDEX,
-        File::text("/srv/public/readme", "for everyone\n"),
-        File::text("/etc/inetd.conf", include_str!("../roots/everything/inetd.conf")),
-        File::text("/etc/samba/smb.conf", include_str!("../roots/everything/smb.conf")),
-        File::text("/etc/rsyncd.conf", include_str!("../roots/everything/rsyncd.conf")),
-        File {
-            path: "/etc/snmp/snmpd.conf",
-            mode: 0o600,
-            content: include_str!("../roots/everything/snmpd.conf"),
-        },
+        SHARED,
+        INETD,
+        SMB,
+        RSYNCD,
+        SNMPD,
         File::text("/etc/exports", "/srv/public *(ro,no_subtree_check)\n"),
         File::text("/etc/systemd/system/greeter.socket", include_str!("../roots/everything/greeter.socket")),
         File::text(
@@ -150,6 +150,15 @@ pub const EVERYTHING_LYNIS: RootSpec = RootSpec {
 };
 
 const INDEX: File = File::text("/var/www/html/index.html", include_str!("../roots/static/index.html"));
+const SHARED: File = File::text("/srv/public/readme", "for everyone\n");
+const INETD: File = File::text("/etc/inetd.conf", include_str!("../roots/everything/inetd.conf"));
+const SMB: File = File::text("/etc/samba/smb.conf", include_str!("../roots/everything/smb.conf"));
+const RSYNCD: File = File::text("/etc/rsyncd.conf", include_str!("../roots/everything/rsyncd.conf"));
+const SNMPD: File = File {
+    path: "/etc/snmp/snmpd.conf",
+    mode: 0o600,
+    content: include_str!("../roots/everything/snmpd.conf"),
+};
 
 /// Every recipe.
 pub fn all() -> impl Iterator<Item = &'static RootSpec> {

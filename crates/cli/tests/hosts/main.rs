@@ -5,10 +5,12 @@ mod audited;
 mod changed;
 mod crashed;
 mod faults;
+mod known;
 mod program;
 mod rebooted;
 mod session;
 mod site;
+mod truth;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -1,7 +1,9 @@
 //! The program in a host of the lab: asked as people and as programs ask it, and all that an undoing has to bring back.
 
 use std::path::Path;
-use std::time::Duration;
+use std::process::Output;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use doorward_lab::{Client, Host, Lab, roots};
 use serde_json::Value;
@@ -82,15 +84,26 @@ pub(crate) struct Told {
 
 /// The program in the host.
 pub(crate) fn doorward(host: &Host, words: &[&str]) -> Told {
-    let output = host.run_within(LONG, &[&[PROGRAM], words].concat()).unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let told = Told {
-        code: output.status.code().unwrap_or(-1),
-        out: text(&output.stdout),
-        error: text(&output.stderr),
-    };
+    let told = Told::of(&host.run_within(LONG, &[&[PROGRAM], words].concat()).unwrap());
     println!("{words:?}: {}\n{}{}", told.code, told.out, told.error);
     told
+}
+
+/// The program with the host's files and in its neighbour's network: it meets the site as visitors do.
+pub(crate) fn as_visitor(host: &Host, client: &Client, words: &[&str]) -> Told {
+    let files = format!("--mount=/proc/{}/ns/mnt", host.leader_pid().unwrap());
+    Told::of(&client.command(&[&["nsenter", &files, PROGRAM], words].concat()).output().unwrap())
+}
+
+impl Told {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: text(&output.stdout),
+            error: text(&output.stderr),
+        }
+    }
 }
 
 /// Says a whole document, and nothing else.
@@ -100,6 +113,60 @@ pub(crate) fn json(host: &Host, code: i32, words: &[&str]) -> Value {
     let document: Value = serde_json::from_str(&told.out).unwrap();
     assert_eq!(document["schema_version"], 1);
     document
+}
+
+/// Names of the tests of a file of the host that fail for a visitor.
+pub(crate) fn failed(host: &Host, client: &Client, tests: &str) -> Vec<String> {
+    let address = host.address().to_string();
+    let words = ["site", "check", tests, "--address", &address, "--format", "json"];
+    let told = as_visitor(host, client, &words);
+    let document: Value = serde_json::from_str(&told.out).unwrap();
+    let tests = document["runs"][0]["tests"].as_array().unwrap().iter();
+    let failed = tests.filter(|t| t["verdict"] == "failed").map(|t| t["test"].as_str().unwrap().to_owned());
+    let failed: Vec<String> = failed.collect();
+    assert_eq!(told.code, i32::from(!failed.is_empty()), "{failed:?}");
+    failed
+}
+
+/// Stops units, and lets nobody start them: what stops at the same time may ask for them.
+pub(crate) fn stop(host: &Host, units: &[&str]) {
+    systemctl(host, &["mask", "--runtime", "--now"], units);
+}
+
+pub(crate) fn start(host: &Host, units: &[&str]) {
+    systemctl(host, &["unmask", "--runtime"], units);
+    systemctl(host, &["start"], units);
+}
+
+fn systemctl(host: &Host, verb: &[&str], units: &[&str]) {
+    let output = host.run_within(LONG, &[&["systemctl"], verb, units].concat()).unwrap();
+    assert!(output.status.success(), "{verb:?} {units:?}: {}", String::from_utf8_lossy(&output.stderr));
+    // What these units take with them (an instance with its service) is not waited for.
+    while !host.succeed(&["systemctl", "list-jobs", "--no-legend"]).unwrap().is_empty() {
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// Stops units, tells which tests fail, and starts the units again.
+pub(crate) fn without(host: &Host, client: &Client, tests: &str, units: &[&str]) -> Vec<String> {
+    stop(host, units);
+    let fails = failed(host, client, tests);
+    start(host, units);
+    await_pass(host, client, tests);
+    fails
+}
+
+/// Waits until all tests pass: some units count as started before they listen.
+pub(crate) fn await_pass(host: &Host, client: &Client, tests: &str) {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let fails = failed(host, client, tests);
+        if fails.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < until, "{tests}: {fails:?} still fail");
+        sleep(Duration::from_millis(100));
+    }
 }
 
 /// A host as it is after a boot, with a plan: what was started by hand is gone then, plan or no plan.

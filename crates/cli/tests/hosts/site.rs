@@ -1,68 +1,33 @@
 //! A site's tests, recorded from a real site and run from its neighbour: they notice by themselves when a service that the
 //! site needs is gone, and nothing else.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::Output;
+use doorward_lab::{open_or_skip, roots};
 
-use doorward_lab::{Client, Host, open_or_skip, roots};
+use super::program::{as_visitor, failed, put, without};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_doorward");
-
-/// The program, in the neighbour's network.
-fn doorward(client: &Client, folder: &Path, words: &[&str]) -> Output {
-    client.command(&[&[PROGRAM], words].concat()).current_dir(folder).output().unwrap()
-}
-
-/// Names of the tests that failed.
-fn failed(client: &Client, folder: &Path) -> Vec<String> {
-    let output = doorward(client, folder, &["site", "check", "--format", "json"]);
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let tests = told["runs"][0]["tests"].as_array().unwrap();
-    let failed =
-        tests.iter().filter(|t| t["verdict"] == "failed").map(|t| t["test"].as_str().unwrap().to_owned());
-    let failed: Vec<String> = failed.collect();
-    assert_eq!(output.status.code(), Some(i32::from(!failed.is_empty())), "{failed:?}");
-    failed
-}
-
-/// Stops a service, tells what fails, and starts it again.
-fn without(host: &Host, client: &Client, folder: &Path, service: &str) -> Vec<String> {
-    host.succeed(&["systemctl", "stop", service]).unwrap();
-    let failed = failed(client, folder);
-    host.succeed(&["systemctl", "start", service]).unwrap();
-    failed
-}
+const SITE: &str = "/root/site.toml";
 
 #[test]
 fn recorded_tests_alone_notice_what_wordpress_needs() {
     let Some(lab) = open_or_skip() else { return };
     let (host, client) = (lab.host(&roots::WORDPRESS).unwrap(), lab.client().unwrap());
-    let folder = tempfile::tempdir().unwrap();
+    put(&host);
     let url = format!("http://{}/", host.address());
-    let log = host.succeed(&["cat", "/var/log/nginx/access.log"]).unwrap_or_default();
-    let written = folder.path().join("access.log");
-    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-    std::fs::write(&written, log).unwrap();
-    let recorded = doorward(
-        &client,
-        folder.path(),
-        &["site", "record", &url, "--logs", "access.log", "--max-pages", "40"],
-    );
-    let said = String::from_utf8_lossy(&recorded.stderr);
-    assert_eq!(recorded.status.code(), Some(0), "{said}");
-    let site = folder.path().join("site.toml");
-    assert_eq!(site.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let logs = "/var/log/nginx/access.log";
+    let words = ["site", "record", &url, "--logs", logs, "--max-pages", "40", "--output", SITE];
+    let recorded = as_visitor(&host, &client, &words);
+    assert_eq!(recorded.code, 0, "{}", recorded.error);
+    assert_eq!(host.succeed(&["stat", "-c", "%a", SITE]).unwrap(), "600\n");
 
-    assert_eq!(failed(&client, folder.path()), [""; 0], "{said}");
+    assert_eq!(failed(&host, &client, SITE), [""; 0]);
     for service in ["mariadb.service", "php8.2-fpm.service"] {
-        let failed = without(&host, &client, folder.path(), service);
-        assert!(failed.iter().any(|test| test == "GET /"), "{service}: {failed:?}\n{said}");
+        let failed = without(&host, &client, SITE, &[service]);
+        assert!(failed.iter().any(|test| test == "GET /"), "{service}: {failed:?}");
     }
     for service in ["cron.service", "ssh.service"] {
-        assert_eq!(without(&host, &client, folder.path(), service), [""; 0], "{service}");
+        assert_eq!(without(&host, &client, SITE, &[service]), [""; 0], "{service}");
     }
-    let all = without(&host, &client, folder.path(), "nginx.service");
-    let text = std::fs::read_to_string(&site).unwrap();
+    let all = without(&host, &client, SITE, &["nginx.service"]);
+    let text = String::from_utf8(host.read(SITE).unwrap()).unwrap();
     assert_eq!(all.len(), text.matches("[[http]]").count());
 }

@@ -242,11 +242,9 @@ impl CopyLane {
     fn shut(&mut self, plan: &Plan, as_planned: bool) -> Result<Option<String>, LaneError> {
         let wanted: BTreeSet<StepId> = plan.changes().map(|step| step.id.clone()).collect();
         let shut = self.booted.as_ref().map(|booted| booted.shut.clone()).unwrap_or_default();
-        if as_planned {
-            // What was disabled before is to be removed now, as on the host.
+        // What was disabled before is to be removed now, as on the host; and to boot anew is quicker than to put back.
+        if as_planned || !shut.is_subset(&wanted) {
             self.throw_away();
-        } else if !shut.is_subset(&wanted) {
-            self.restore()?;
         }
         let shut = self.booted()?.shut.clone();
         let steps = plan.steps.iter().filter(|step| !shut.contains(&step.id)).cloned().collect();
@@ -259,16 +257,6 @@ impl CopyLane {
             Answer::Shut { problem } => Ok(problem),
             other => Err(unexpected(&other)),
         }
-    }
-
-    /// A copy that is not as it was is none any more.
-    fn restore(&mut self) -> Result<(), LaneError> {
-        match self.change(&Ask::Restore)? {
-            Answer::Restored { failures } if failures.is_empty() => self.booted()?.shut.clear(),
-            Answer::Restored { .. } => self.throw_away(),
-            other => return Err(unexpected(&other)),
-        }
-        Ok(())
     }
 }
 
