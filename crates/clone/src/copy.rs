@@ -60,6 +60,8 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // It lies in memory and is empty but for the socket; a rest of it harms nothing.
         let _ = std::fs::remove_dir_all(&self.0);
+        // Others may be in use.
+        let _ = std::fs::remove_dir(FOLDER);
     }
 }
 

@@ -20,8 +20,6 @@ use crate::network::Network;
 use crate::program::{self, NSPAWN, program};
 use crate::wire::{News, Order, Wish, receive, send};
 
-/// In the unit's own mount namespace.
-const FOLDER: &str = "/run/doorward/copy";
 /// How `systemd-nspawn --keep-unit` ends when the container was rebooted.
 const REBOOTED: i32 = 133;
 const TICK: Duration = Duration::from_millis(20);
@@ -61,7 +59,9 @@ pub fn keep(socket: &Path) -> Result<(), CloneError> {
             }
         }
     });
-    let kept = kept(&order, &stream, &wishes);
+    // In the unit's own mount namespace; of the host's it is an empty folder that goes with the socket.
+    let folder = socket.with_file_name("copy");
+    let kept = kept(&order, &folder, &stream, &wishes);
     if let Err(error) = &kept {
         // Who ordered it may have ended.
         let _ = send(&mut &stream, &News::Failed { why: error.to_string() });
@@ -70,10 +70,14 @@ pub fn keep(socket: &Path) -> Result<(), CloneError> {
     kept
 }
 
-fn kept(order: &Order, stream: &UnixStream, wishes: &Receiver<Wish>) -> Result<(), CloneError> {
+fn kept(
+    order: &Order,
+    folder: &Path,
+    stream: &UnixStream,
+    wishes: &Receiver<Wish>,
+) -> Result<(), CloneError> {
     let told = std::fs::read_to_string("/proc/self/mountinfo").doing(|| "read the mounts".to_owned())?;
     let chosen = choose(&parse(&told), Path::is_dir);
-    let folder = Path::new(FOLDER);
     let root = lay(folder, order.memory, &chosen.overlays)?;
     let mut differences = chosen.differences;
     differences.extend(prepare(&root, order)?);

@@ -20,9 +20,11 @@ pub struct TrialReport {
     pub site: String,
     /// Steps that the site does not miss, all together.
     pub shut: Vec<ShutStep>,
-    /// Steps that it misses.
+    /// Steps that it misses, and services that the plan keeps and it misses indeed.
     pub kept: Vec<KeptStep>,
-    /// Steps that could not be tried, and stay as the plan has them.
+    /// Services that the plan keeps, though no test misses them.
+    pub unmissed: Vec<UnmissedService>,
+    /// Steps that could not be tried, and are off in the plan that comes out.
     pub not_tried: Vec<NotTried>,
     /// Trials that were made, those of earlier runs that were still of use included.
     pub trials: usize,
@@ -66,6 +68,17 @@ pub struct ShutStep {
     pub trial: usize,
     /// The site misses something that its package brings: it is disabled rather than uninstalled.
     pub only_disabled: bool,
+}
+
+/// A service that the plan keeps, though no test misses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnmissedService {
+    /// The service.
+    pub service: String,
+    /// Why the plan keeps it.
+    pub why: String,
+    /// The trial in which it was shut and every test passed.
+    pub trial: usize,
 }
 
 /// A step that the site misses.

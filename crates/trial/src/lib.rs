@@ -2,6 +2,7 @@
 //! every test allows, proved.
 //!
 //! 1. [`Candidates`] are the plan's steps, what they need of each other, and how likely the site needs what they shut;
+//!    [`doubted`] adds what the plan keeps for the site, so that it is tried, too;
 //! 2. a [`Lane`] is a place where a plan can be rehearsed: a copy of the host, another machine, the host itself;
 //! 3. [`Trial::run`] leads the search (`doorward-search`) over the lanes: first by stopping alone, which is quick, then what
 //!    it found once more as it will be applied, packages removed, and after a reboot, where the lanes can do that;
@@ -13,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod candidates;
+mod doubt;
 mod lane;
 mod priors;
 mod proof;
@@ -21,6 +23,7 @@ mod rehearse;
 mod trial;
 
 pub use candidates::Candidates;
+pub use doubt::doubted;
 pub use lane::{Attempt, Lane, LaneError};
 pub use priors::{Expectation, expect};
 pub use proof::{Failure, Kept, Proof, Proved};

@@ -4,7 +4,7 @@
 use doorward_assess::Assessment;
 use doorward_knowledge::Index;
 use doorward_model::EvidenceKind;
-use doorward_plan::{Action, Step};
+use doorward_plan::{Action, KeepReason, Plan, Step};
 use doorward_search::Probability;
 
 /// What is expected of a step.
@@ -37,15 +37,26 @@ const SPOKEN_TO: f64 = 2.0;
 /// A needed service that is bound to loopback.
 const REBOUND: f64 = 0.05;
 const MOST: f64 = 0.5;
+/// What the plan keeps for the role, or for something that is kept, and is doubted.
+const OF_THE_ROLE: f64 = 0.95;
+const KEPT: f64 = 0.8;
 
 /// Classes on which other services, or the way in, may hang without saying so.
 const RISKY: [&str; 3] = ["name-directory", "remote-administration", "remote-shell"];
 
-/// What is expected of a step of the assessment's host.
+/// What is expected of a step of the assessment's host, or of a doubt of what the plan keeps.
 ///
 /// # Panics
 /// Never: what is expected lies between 0 and 1.
-pub fn expect(step: &Step, assessment: &Assessment<'_>, index: &Index<'_>) -> Expectation {
+pub fn expect(step: &Step, plan: &Plan, assessment: &Assessment<'_>, index: &Index<'_>) -> Expectation {
+    let probability = |p: f64| Probability::new(p).expect("between 0 and 1");
+    match plan.step(&step.id).map(|planned| &planned.action) {
+        Some(Action::Keep { reason: KeepReason::Role, .. }) => {
+            return Expectation { needed: probability(OF_THE_ROLE), risky: false };
+        }
+        Some(Action::Keep { .. }) => return Expectation { needed: probability(KEPT), risky: false },
+        _ => {}
+    }
     let graph = &assessment.graph;
     let (mut known, mut risky, mut is_spoken_to) = (None, false, false);
     for name in step.action.units().into_iter().flat_map(doorward_plan::Units::names) {
@@ -62,6 +73,5 @@ pub fn expect(step: &Step, assessment: &Assessment<'_>, index: &Index<'_>) -> Ex
         _ => known.unwrap_or(UNKNOWN),
     };
     let needed = if is_spoken_to { alone * SPOKEN_TO } else { alone };
-    let needed = Probability::new(needed.min(MOST)).expect("between 0 and 1");
-    Expectation { needed, risky }
+    Expectation { needed: probability(needed.min(MOST)), risky }
 }

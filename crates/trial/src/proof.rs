@@ -79,16 +79,21 @@ impl Failure {
 }
 
 impl Proof {
-    /// Writes what was proved into the plan: each step says what came of it, and those that
+    /// Writes what was proved into the plan, as it is when nothing of it is doubted: each step says what came of it, and those that
     /// it misses, or that could not be tried, are off.
     #[must_use]
     pub fn mark(&self, plan: &Plan, record: &Record) -> Plan {
         let mut plan = plan.clone();
         for step in &mut plan.steps {
             if let Some(proved) = self.proved.iter().find(|proved| proved.step == step.id) {
-                self.unneeded(step, proved, record);
+                if step.action.is_change() {
+                    self.unneeded(step, proved, record);
+                } else {
+                    step.trial = Some(format!("no test of the site misses it (trial {})", proved.trial));
+                }
             } else if let Some(kept) = self.kept.iter().find(|kept| kept.step == step.id) {
-                step.on = false;
+                // What was kept and doubted stays kept.
+                step.on = !step.action.is_change();
                 step.trial = Some(needed(kept));
             } else if step.changes() {
                 step.on = false;

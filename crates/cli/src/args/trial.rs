@@ -40,6 +40,10 @@ pub(crate) struct TrialArgs {
     /// shut [default: in copies true, elsewhere false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
     pub(crate) fresh: Option<bool>,
+    /// Try as well what the plan keeps because the site seems to need it, so that each such service has a test that fails
+    /// without it [default: true; never on this host itself]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) needed: Option<bool>,
     /// Let things settle for this long after something was shut [default: twice what the site's own services wait before
     /// they are started again, between 0.5 and 10 s]
     #[arg(long, value_name = "TIME", value_parser = duration)]

@@ -63,10 +63,15 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
         eprintln!("doorward: the plan changes nothing, so there is nothing to try");
         return Ok(Exit::Done);
     }
+    if args.place.live && args.needed == Some(true) {
+        bail!("--needed would shut the site itself: it is for copies and test servers");
+    }
+    let is_doubted = args.needed.unwrap_or(!args.place.live);
+    let tried = if is_doubted { doorward_trial::doubted(&plan, &assessment) } else { plan.clone() };
     let interrupt = Interrupt::watch()?;
-    let expect = |step: &doorward_plan::Step| doorward_trial::expect(step, &assessment, &index);
+    let expect = |step: &doorward_plan::Step| doorward_trial::expect(step, &plan, &assessment, &index);
     let mut ground = Ground::prepare(args, &snapshot, &assessment, &plan, &site, &interrupt.stop());
-    let ready = ground.as_mut().map_err(|why| why.clone()).and_then(|ground| ground.ready(args, &plan));
+    let ready = ground.as_mut().map_err(|why| why.clone()).and_then(|ground| ground.ready(args, &tried));
     let (baseline, not_tried) = match ready {
         Ok(ready) => ready,
         Err(LaneError::Stopped) => return Ok(stopped(&interrupt, false)),
@@ -75,15 +80,15 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
     let ground = ground?;
     let baseline = judged(&baseline, args, &ground.differences)?;
     let left_out: BTreeSet<StepId> = not_tried.iter().map(|(step, _)| StepId(step.clone())).collect();
-    let candidates = Candidates::of(&plan, &left_out, expect);
-    let not_tried = with_required(&plan, &candidates, not_tried);
+    let candidates = Candidates::of(&tried, &left_out, expect);
+    let not_tried = with_required(&tried, &candidates, not_tried);
     let file = args.record.clone().unwrap_or_else(|| args.state.state.join("trial.json"));
-    let mut record = recorded(args, &file, &plan)?;
+    let mut record = recorded(args, &file, &tried)?;
     let place = ground.place;
     let (mut lanes, differences) = ground.into_lanes();
     let mut observer = Told { record: &file, bar: Trials::new(lanes.len()), failed: None };
     let trial = Trial {
-        plan: &plan,
+        plan: &tried,
         candidates: &candidates,
         baseline: &baseline,
         lanes: &mut lanes,

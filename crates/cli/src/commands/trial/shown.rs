@@ -112,6 +112,10 @@ pub(super) fn text(report: &TrialReport) -> String {
         report.seconds
     );
     kept(&mut out, report);
+    if !report.unmissed.is_empty() {
+        let rows = report.unmissed.iter().map(|one| vec![one.service.clone(), one.why.clone()]);
+        table(&mut out, "KEPT, THOUGH NO TEST MISSES IT", "WHY", rows.collect());
+    }
     if !report.not_tried.is_empty() {
         let rows = report.not_tried.iter().map(|one| vec![one.step.clone(), one.why.clone()]);
         table(&mut out, "NOT TRIED", "WHY", rows.collect());
@@ -151,10 +155,10 @@ fn kept(out: &mut String, report: &TrialReport) {
     }
 }
 
-/// The first answer that differs, beside the good one.
+/// The last answer that differs, beside the good one: a test ends where it fails.
 fn beside(out: &mut String, kept: &KeptStep) {
     let Some(failure) = kept.failures.first() else { return };
-    let differing = failure.good.iter().zip(&failure.bad).find(|(good, bad)| good != bad);
+    let differing = failure.good.iter().zip(&failure.bad).rfind(|(good, bad)| good != bad);
     let Some((good, bad)) = differing else { return };
     let _ = writeln!(out, "      {}", escape(&good.asked));
     for (word, answer, other) in [("good", good, bad), ("now", bad, good)] {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use doorward_model::trial::{
     AskedAndAnswered, FailedTest, KeptStep, NotTried, PlaceDifference, ShutStep, TRIAL_VERSION, TrialPlace,
-    TrialReport, TrialTest,
+    TrialReport, TrialTest, UnmissedService,
 };
-use doorward_plan::{Plan, StepId, Units};
+use doorward_plan::{Action, Plan, Step, StepId, Units};
 use doorward_site::{Baseline, Outcome, Site};
-use doorward_trial::{Failure, Kept, Proof};
+use doorward_trial::{Failure, Kept, Proof, Proved};
 
 /// What is told.
 pub(super) struct Facts<'a> {
@@ -23,7 +23,14 @@ pub(super) struct Facts<'a> {
 }
 
 pub(super) fn report(of: &Facts<'_>) -> TrialReport {
-    let shut = of.proof.proved.iter().map(|proved| ShutStep {
+    let (shut, unmissed): (Vec<&Proved>, Vec<&Proved>) =
+        of.proof.proved.iter().partition(|proved| of.plan.step(&proved.step).is_some_and(Step::changes));
+    let unmissed = unmissed.into_iter().map(|proved| UnmissedService {
+        service: services(of.plan, &proved.step).into_iter().next().unwrap_or_default(),
+        why: of.plan.step(&proved.step).map(|step| step.why.clone()).unwrap_or_default(),
+        trial: proved.trial,
+    });
+    let shut = shut.into_iter().map(|proved| ShutStep {
         step: proved.step.to_string(),
         services: services(of.plan, &proved.step),
         trial: proved.trial,
@@ -44,6 +51,7 @@ pub(super) fn report(of: &Facts<'_>) -> TrialReport {
         site: of.site.url.to_string(),
         shut: shut.collect(),
         kept: of.proof.kept.iter().map(|kept| needed(of.plan, kept)).collect(),
+        unmissed: unmissed.collect(),
         not_tried: of.not_tried.iter().map(not_tried).collect(),
         trials: of.proof.trials,
         bound_bits: of.proof.bound_bits,
@@ -90,12 +98,13 @@ fn failed(failure: &Failure) -> FailedTest {
 
 fn services(plan: &Plan, step: &StepId) -> Vec<String> {
     let step = plan.step(step);
-    let rebound = step.and_then(|step| match &step.action {
-        doorward_plan::Action::Rebind(rebind) => Some(rebind.service.clone()),
+    let named = step.and_then(|step| match &step.action {
+        Action::Rebind(rebind) => Some(rebind.service.clone()),
+        Action::Keep { service, .. } => Some(service.clone()),
         _ => None,
     });
     let units = step.and_then(|step| step.action.units()).into_iter().flat_map(Units::names);
-    units.map(std::borrow::Cow::into_owned).chain(rebound).collect()
+    units.map(std::borrow::Cow::into_owned).chain(named).collect()
 }
 
 fn uninstalls(plan: &Plan, step: &StepId) -> bool {
