@@ -11,11 +11,11 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use doorward_lab::{DiskImage, Host, Lab, open_or_skip, roots};
 
-use super::program::{PLAN, PROGRAM, Planned, doorward, plan};
+use super::program::{PLAN, PROGRAM, Planned, doorward, plan, seed};
 
 const JOURNAL: &str = "/var/lib/doorward/1.journal";
 /// Moments that one run tries: of the power being cut, and of the program being killed.
@@ -66,9 +66,7 @@ struct Chosen {
 impl Chosen {
     fn new(count: usize) -> Self {
         let number = |name| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let seed = number("DOORWARD_SEED").unwrap_or(now);
-        eprintln!("DOORWARD_SEED={seed}");
+        let seed = seed();
         let count = number("DOORWARD_CRASHES").map_or(count, |count| count.try_into().unwrap());
         Self { seed, random: fastrand::Rng::with_seed(seed), count }
     }

@@ -10,6 +10,8 @@ mod program;
 mod rebooted;
 mod session;
 mod site;
+mod tried;
+mod tried_live;
 mod truth;
 
 use std::collections::BTreeSet;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use doorward_lab::{Client, Host, Lab, roots};
 use serde_json::Value;
@@ -26,6 +26,14 @@ sort /etc/passwd /etc/group /etc/gshadow
 systemctl list-unit-files --no-legend --plain | sort
 systemctl list-units --type=service,socket,path --state=active --no-legend --plain | awk '{print $1, $3, $4}' | sort
 "#;
+
+/// What chances are made of: `DOORWARD_SEED`, or the time. It is printed.
+pub(crate) fn seed() -> u64 {
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let seed = std::env::var("DOORWARD_SEED").map_or_else(|_| now(), |value| value.parse().unwrap());
+    eprintln!("DOORWARD_SEED={seed}");
+    seed
+}
 
 pub(crate) fn put(host: &Host) {
     host.put(Path::new(env!("CARGO_BIN_EXE_doorward")), PROGRAM).unwrap();

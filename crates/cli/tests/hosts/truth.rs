@@ -81,7 +81,8 @@ fn running(host: &Host) -> BTreeSet<String> {
     units.filter(|unit| !BASE.iter().any(|base| unit.starts_with(base))).map(str::to_owned).collect()
 }
 
-fn record(host: &Host, client: &Client, url: &str, file: &str) {
+/// Tests that the program writes by itself.
+pub(crate) fn record(host: &Host, client: &Client, url: &str, file: &str) {
     let address = host.address().to_string();
     let told = as_visitor(host, client, &["site", "record", url, "--address", &address, "--output", file]);
     assert_eq!(told.code, 0, "{}", told.error);
