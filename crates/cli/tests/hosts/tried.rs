@@ -97,12 +97,12 @@ fn a_trial_that_is_broken_off_is_gone_on_with() {
     let (host, _client) = booted(&lab);
     host.write_file(SITE, CONTACT.tests).unwrap();
     let before = state(&host);
-    // After the second trial somebody presses Ctrl-C.
+    // After the second trial somebody ends it.
     let script = format!(
         "{PROGRAM} trial --site {SITE} --prefer disable 2> /root/told & pid=$!; \
-         until grep -q '^trial 2' /root/told; do sleep 0.05; done; kill -INT $pid; wait $pid; echo $?"
+         until grep -q '^trial 2' /root/told; do sleep 0.05; done; kill -TERM $pid; wait $pid; echo $?"
     );
-    assert_eq!(host.succeed(&["bash", "-c", &script]).unwrap().trim(), "130");
+    assert_eq!(host.succeed(&["bash", "-c", &script]).unwrap().trim(), "143");
     assert_eq!(difference(&before, &state(&host)), [""; 0]);
     let report = json(&host, 0, &["trial", "--site", SITE, "--prefer", "disable"]);
     assert_true(&CONTACT, &report, false);
@@ -133,7 +133,7 @@ fn what_proves_nothing_is_refused() {
     refused(STATIC.tests, &["--live", "--needed"], 3, "--needed would shut the site itself");
     refused(STATIC.tests, &["--address", "192.0.2.9"], 3, "no address of this host");
     refused(STATIC.tests, &["--live", "--clone"], 2, "cannot be used with");
-    refused(STATIC.tests, &["--host", "-oProxyCommand=true"], 3, "no USER@HOST");
+    refused(STATIC.tests, &["--host=-oProxyCommand=true"], 3, "no USER@HOST");
     refused(STATIC.tests, &["--record", "/root/site.toml"], 3, "--anew forgets");
     host.succeed(&["mv", "/usr/bin/systemd-nspawn", "/root/"]).unwrap();
     refused(STATIC.tests, &[], 3, "install systemd-container");

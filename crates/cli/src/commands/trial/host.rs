@@ -78,15 +78,15 @@ impl Lane for HostLane {
         if self.settings.stop.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(LaneError::Stopped);
         }
+        // From the first thing that is shut on. Visitors that fail end the tests at once, as the user does.
+        let watching = self.watch.as_ref().map(|watch| watch.begin(&self.settings.stop));
         if let Some(problem) = self.change(&Ask::Shut { plan: doorward_plan::print(plan) })? {
             return Ok(Attempt { problem: Some(problem), took: began.elapsed(), ..Attempt::default() });
         }
         if self.fresh {
             self.change(&Ask::Fresh)?;
         }
-        // Visitors that fail end the tests at once, as the user does.
         let mut settings = self.settings.clone();
-        let watching = self.watch.as_ref().map(|watch| watch.begin(&self.settings.stop));
         if let Some(watching) = &watching {
             settings.stop = Arc::clone(watching.stop());
         }

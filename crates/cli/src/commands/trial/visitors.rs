@@ -100,13 +100,13 @@ impl Watch {
                 sleep(TICK);
             }
         });
-        Watching { thread, stop: ours, over }
+        Watching { thread: Some(thread), stop: ours, over }
     }
 }
 
 /// A watch that goes on.
 pub(super) struct Watching {
-    thread: JoinHandle<Option<String>>,
+    thread: Option<JoinHandle<Option<String>>>,
     stop: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
 }
@@ -118,9 +118,15 @@ impl Watching {
     }
 
     /// Ends it. Says how visitors fared worse, if they did.
-    pub(super) fn end(self) -> Option<String> {
+    pub(super) fn end(mut self) -> Option<String> {
         self.over.store(true, Ordering::Relaxed);
-        self.thread.join().ok().flatten()
+        self.thread.take()?.join().ok().flatten()
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
     }
 }
 
