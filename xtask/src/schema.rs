@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use doorward_model::changes::{
     ApplyReport, ConfirmReport, ExtendReport, LogReport, PlanReport, StatusReport, UndoReport, VerifyReport,
 };
+use doorward_model::reach::ReachReport;
 use doorward_model::{Audit, Snapshot};
 use schemars::{Schema, schema_for};
 
@@ -33,10 +34,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn schemas() -> [(&'static str, Schema); 10] {
+fn schemas() -> [(&'static str, Schema); 11] {
     [
         ("audit.schema.json", schema_for!(Audit)),
         ("snapshot.schema.json", schema_for!(Snapshot)),
+        ("reach.schema.json", schema_for!(ReachReport)),
         ("plan.schema.json", schema_for!(PlanReport)),
         ("apply.schema.json", schema_for!(ApplyReport)),
         ("confirm.schema.json", schema_for!(ConfirmReport)),

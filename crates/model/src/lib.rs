@@ -18,6 +18,7 @@ mod container;
 mod host;
 mod listener;
 mod package;
+pub mod reach;
 mod service;
 mod snapshot;
 mod unseen;

@@ -3,6 +3,7 @@
 
 mod host;
 mod plan;
+mod reach;
 mod site;
 
 use std::fmt::Write as _;
@@ -65,9 +66,12 @@ fn with<'a>(first: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn help_teaches() {
     let place = Place::new();
-    for (name, words) in
-        [("main", &["--help"][..]), ("audit", &["audit", "--help"]), ("explain", &["explain", "--help"])]
-    {
+    for (name, words) in [
+        ("main", &["--help"][..]),
+        ("audit", &["audit", "--help"]),
+        ("explain", &["explain", "--help"]),
+        ("reach", &["reach", "--help"]),
+    ] {
         insta::assert_snapshot!(format!("help_{name}"), place.says(0, words));
     }
 }
