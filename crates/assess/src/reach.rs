@@ -88,6 +88,7 @@ pub fn reach(snapshot: &Snapshot, audit: &Audit, asked: &Asked) -> Result<ReachR
                 let probe = Probe {
                     protocol,
                     client: asked.client,
+                    source_port: None,
                     destination: to,
                     port: asked.port,
                     interface: interface.clone(),

@@ -290,6 +290,10 @@ impl World<'_> {
                 Some(mark) => Sym::Number(mark.into()),
                 None => Sym::Unknown("meta mark".into()),
             },
+            // The kernel may have found the connection's socket before the input hook.
+            Field::LocalSocketOwner if self.established && stage.hook == Hook::Input => {
+                Sym::Unknown("the owner of the connection's socket".into())
+            }
             Field::LocalSocketOwner => Sym::Absent,
             Field::Ipsec => flag(self.ipsec),
             Field::DestinationType { by_interface } => self.destination_type(state, by_interface),

@@ -27,6 +27,8 @@ pub struct Probe {
     pub protocol: Transport,
     /// The client.
     pub client: IpNet,
+    /// The client's port; `None`: an ephemeral one, of the kind that the rules treat as most of them.
+    pub source_port: Option<u16>,
     /// The host's address that it sends to, of the client's family; `None`: one that is not known.
     pub destination: Option<IpAddr>,
     /// The port that it sends to.
@@ -97,7 +99,7 @@ fn is_last_hook(step: &Step) -> bool {
 
 impl Ruleset {
     /// Follows a packet of every address of the client through the rules, on a host with these interfaces. The parts
-    /// together are the client. From an ephemeral source port; limits count as not exceeded.
+    /// together are the client. Limits count as not exceeded.
     pub fn trace(&self, probe: &Probe, interfaces: &[Interface]) -> Vec<Trace> {
         let family = Family::of(probe.client.addr());
         let (low, high) = (number(probe.client.network()), number(probe.client.broadcast()));
@@ -106,7 +108,7 @@ impl Ruleset {
             family,
             transport: probe.protocol,
             source: (low == high).then_some(low),
-            source_port: self.ephemeral_port(),
+            source_port: probe.source_port.unwrap_or_else(|| self.ephemeral_port()),
             destination: probe.destination,
             port: probe.port,
             interface: interfaces.iter().find(|i| i.name == probe.interface).unwrap_or(&unnamed),

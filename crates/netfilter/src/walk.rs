@@ -229,6 +229,8 @@ impl<'a> Walk<'a> {
                 };
                 on.push(flow);
             }
+            Statement::Reject(family) if *family != self.world.family => exits.next.add(flow),
+            Statement::Reject(_) => self.happened(EventKind::Drop, &flow.sources),
             Statement::Verdict(verdict) => self.verdict(chain, verdict, flow, on, exits),
             Statement::VerdictMap { key, map } => self.verdict_map(chain, key, map, flow, on, exits),
             Statement::Nat(nat) => self.translate(nat, flow, &mut exits.next),

@@ -29,6 +29,7 @@ fn probe(client: &str, port: u16) -> Probe {
     Probe {
         protocol: Transport::Tcp,
         client,
+        source_port: None,
         destination: Some(to.parse().unwrap()),
         port,
         interface: "eth0".into(),
@@ -137,4 +138,19 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn rejecting_by_one_family_means_packets_of_that_family() {
+    let listing = serde_json::json!({"nftables": [
+        {"table": {"family": "inet", "name": "t"}},
+        {"chain": {"family": "inet", "table": "t", "name": "c", "type": "filter", "hook": "input", "prio": 0,
+                   "policy": "accept"}},
+        {"rule": {"family": "inet", "table": "t", "chain": "c", "expr": [
+            {"reject": {"type": "icmpv6", "expr": "port-unreachable"}}]}}
+    ]});
+    let rules = Ruleset::parse(&listing).unwrap();
+    let fate = |client| rules.trace(&probe(client, 22), &interfaces()).remove(0).fate;
+    assert!(matches!(fate("192.0.2.7/32"), Fate::Delivered { .. }));
+    assert_eq!(fate("2001:db8::7/128"), Fate::Dropped);
 }
