@@ -157,6 +157,16 @@ impl Lab {
         Ok(())
     }
 
+    /// Forgets who has which link address, so that neighbours must be asked for again.
+    #[allow(dead_code, reason = "for the tests of the policy's table")]
+    pub(crate) fn forget_neighbours(&self) -> Result<(), String> {
+        for namespace in [&self.host, &self.client] {
+            ip(&["-n", namespace, "neigh", "flush", "all", "nud", "permanent"])?;
+            ip(&["-n", namespace, "neigh", "flush", "all"])?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn interfaces(&self) -> Vec<Interface> {
         let parse = |list: &[&str]| list.iter().map(|a| a.parse().expect("a network")).collect::<Vec<_>>();
         let outside = CABLES.iter().map(|(name, addresses, _)| Interface::inbound(*name, &parse(addresses)));
@@ -172,7 +182,11 @@ impl Lab {
 
     /// Replaces the host's ruleset and lists it.
     pub(crate) fn replace(&self, ruleset: &str) -> Result<serde_json::Value, String> {
-        let text = format!("flush ruleset\n{ruleset}");
+        self.apply(&format!("flush ruleset\n{ruleset}"))
+    }
+
+    /// Gives nft some commands, and lists the ruleset that comes of them.
+    pub(crate) fn apply(&self, text: &str) -> Result<serde_json::Value, String> {
         let listing = inside(&self.host, || {
             let fail = |out: &Output| io::Error::other(String::from_utf8_lossy(&out.stderr).into_owned());
             let nft = || Command::new("/usr/sbin/nft");
