@@ -1,7 +1,7 @@
-//! What `nft -j list ruleset` might print: parsed, then asked about doors.
+//! What `nft -j list ruleset` might print: parsed, then asked about doors and about clients.
 #![no_main]
 
-use doorward_netfilter::{Family, Interface, Query, Ruleset, Target, Transport};
+use doorward_netfilter::{Family, Interface, Probe, Query, Ruleset, Target, Transport};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
 fuzz_target!(|input: &[u8]| -> Corpus {
@@ -12,6 +12,15 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         let interfaces = interfaces.clone();
         let query = Query { protocol, family, address: None, port: 22, bound_to: None, interfaces, target: Target::Anything };
         drop(rules.reach(&query));
+    }
+    for (client, established) in [("0.0.0.0/0", false), ("192.0.2.0/24", true), ("::/0", true), ("2001:db8::1/128", false)] {
+        let client = client.parse().unwrap();
+        let (protocol, interface) = (Transport::Tcp, "eth0".to_owned());
+        let probe =
+            Probe { protocol, client, source_port: None, destination: None, port: 22, interface, established };
+        let parts = rules.trace(&probe, &interfaces);
+        assert!(parts.iter().all(|part| part.clients.iter().all(|net| client.contains(net))));
+        assert!(parts.iter().any(|part| !part.clients.is_empty()));
     }
     drop(rules.published_ports());
     Corpus::Keep

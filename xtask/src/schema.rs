@@ -7,7 +7,9 @@ use anyhow::{Context, ensure};
 use doorward_model::changes::{
     ApplyReport, ConfirmReport, ExtendReport, LogReport, PlanReport, StatusReport, UndoReport, VerifyReport,
 };
+use doorward_model::reach::ReachReport;
 use doorward_model::site::SiteReport;
+use doorward_model::trial::TrialReport;
 use doorward_model::{Audit, Snapshot};
 use schemars::{Schema, schema_for};
 
@@ -34,10 +36,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn schemas() -> [(&'static str, Schema); 12] {
-    [
+fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
         ("audit.schema.json", schema_for!(Audit)),
         ("snapshot.schema.json", schema_for!(Snapshot)),
+        ("reach.schema.json", schema_for!(ReachReport)),
         ("plan.schema.json", schema_for!(PlanReport)),
         ("apply.schema.json", schema_for!(ApplyReport)),
         ("confirm.schema.json", schema_for!(ConfirmReport)),
@@ -46,7 +49,7 @@ fn schemas() -> [(&'static str, Schema); 12] {
         ("verify.schema.json", schema_for!(VerifyReport)),
         ("log.schema.json", schema_for!(LogReport)),
         ("status.schema.json", schema_for!(StatusReport)),
-        ("trial.schema.json", schema_for!(doorward_model::trial::TrialReport)),
+        ("trial.schema.json", schema_for!(TrialReport)),
         ("site-check.schema.json", schema_for!(SiteReport)),
     ]
 }

@@ -259,7 +259,7 @@ impl<'s> Reach<'s> {
     }
 }
 
-fn rules_interface(interface: &Interface) -> doorward_netfilter::Interface {
+pub(crate) fn rules_interface(interface: &Interface) -> doorward_netfilter::Interface {
     let guests = GUEST_INTERFACES.iter().any(|start| interface.name.starts_with(start));
     doorward_netfilter::Interface {
         name: interface.name.clone(),
@@ -269,7 +269,7 @@ fn rules_interface(interface: &Interface) -> doorward_netfilter::Interface {
     }
 }
 
-fn transport(protocol: Protocol) -> Option<Transport> {
+pub(crate) fn transport(protocol: Protocol) -> Option<Transport> {
     match protocol {
         Protocol::Tcp => Some(Transport::Tcp),
         Protocol::Udp => Some(Transport::Udp),

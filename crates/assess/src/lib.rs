@@ -9,7 +9,7 @@
 //! 4. `exposure`: who can reach each listener;
 //! 5. `verdict`: what nothing needs is a candidate, known to be dangerous or not;
 //! 6. `findings`: settings that let in more than they should;
-//! 7. `explain`: one service on one card.
+//! 7. `explain`: one service on one card; `reach`: one client and one port, through the packet filter.
 #![forbid(unsafe_code)]
 
 mod applications;
@@ -19,6 +19,7 @@ mod exposure;
 mod findings;
 pub mod graph;
 mod needs;
+pub mod reach;
 mod roles;
 mod verdict;
 mod ways_in;

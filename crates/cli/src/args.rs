@@ -1,5 +1,6 @@
 //! The command line. Its doc comments are the help, the man pages and the reference.
 
+mod reach;
 mod site;
 mod trial;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub(crate) use reach::{Expect, ReachArgs, StateWord};
 pub(crate) use site::{CheckArgs, RecordArgs, SiteCommand, SiteFormat};
 pub(crate) use trial::TrialArgs;
 
@@ -53,6 +55,14 @@ pub(crate) enum Command {
     /// Show one service on one card: what it is, its dangers, who needs it, what to do
     #[command(after_help = EXIT_CODES)]
     Explain(Box<ExplainArgs>),
+    /// Say whether a client gets through the packet filter to a port, and by which rule
+    ///
+    /// Follows the client's packet through all tables of nftables, iptables-nft, firewalld, ufw and container engines
+    /// together, hook by hook, without sending one: sets, maps, jumps, interfaces, connection tracking and address
+    /// translation as the kernel does them. What the rules leave open is called undecided, with the reason. Also says
+    /// what listens behind the port; open is said of the filter, whether anything listens or not.
+    #[command(after_help = reach::AFTER_HELP)]
+    Reach(Box<ReachArgs>),
     /// Write down what to uninstall, disable, rebind and keep, in order, to be read and edited
     ///
     /// Each step says which doors it closes, what depends on it, what goes with it, how it is undone and what it saves.

@@ -18,6 +18,7 @@ mod container;
 mod host;
 mod listener;
 mod package;
+pub mod reach;
 mod service;
 pub mod site;
 mod snapshot;

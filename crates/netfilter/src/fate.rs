@@ -1,7 +1,7 @@
 //! What becomes of one packet: the walk for a single client, exact where it is decided.
 
 use crate::journey::{ends, travel};
-use crate::packet::{Destination, World};
+use crate::packet::{Destination, State, World};
 use crate::query::{Family, Fate, Interface, Packet};
 use crate::ranges::Ranges;
 use crate::ruleset::Ruleset;
@@ -28,6 +28,7 @@ impl Ruleset {
             throttled: false,
             ipsec: false,
             member_of: None,
+            established: false,
         };
         let journey = travel(self, &world, Ranges::of(source, source));
         let undecided = || {
@@ -42,13 +43,7 @@ impl Ruleset {
             fates.push(Fate::Dropped);
         }
         for (flow, local) in ends(&journey) {
-            let Some(port) = flow.state.port else { return undecided() };
-            let fate = match (local, flow.state.destination) {
-                (true, Destination::Address(address)) => Fate::Delivered { address: Some(address), port },
-                (true, Destination::Host) => Fate::Delivered { address: None, port },
-                (false, Destination::Address(address)) => Fate::Forwarded { address, port },
-                _ => return undecided(),
-            };
+            let Some(fate) = Fate::of(&flow.state, local) else { return undecided() };
             if !fates.contains(&fate) {
                 fates.push(fate);
             }
@@ -56,6 +51,19 @@ impl Ruleset {
         match (fates.pop(), fates.is_empty()) {
             (Some(only), true) => only,
             _ => undecided(),
+        }
+    }
+}
+
+impl Fate {
+    /// What it means to have come to the end of the rules in a state; `None`: not known.
+    pub(crate) fn of(state: &State, local: bool) -> Option<Self> {
+        let port = state.port?;
+        match (local, state.destination) {
+            (true, Destination::Address(address)) => Some(Self::Delivered { address: Some(address), port }),
+            (true, Destination::Host) => Some(Self::Delivered { address: None, port }),
+            (false, Destination::Address(address)) => Some(Self::Forwarded { address, port }),
+            _ => None,
         }
     }
 }

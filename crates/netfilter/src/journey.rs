@@ -49,7 +49,17 @@ enum Station {
 
 /// Follows a packet of these sources through the rules.
 pub(crate) fn travel<'a>(rules: &'a Ruleset, world: &'a World<'a>, sources: Ranges) -> Journey {
-    let mut walk = Walk::new(rules, world, Stage { hook: Hook::Ingress, priority: 0 });
+    follow(rules, world, sources, false)
+}
+
+/// The same, with every chain on the way among the events.
+pub(crate) fn travel_traced<'a>(rules: &'a Ruleset, world: &'a World<'a>, sources: Ranges) -> Journey {
+    follow(rules, world, sources, true)
+}
+
+fn follow<'a>(rules: &'a Ruleset, world: &'a World<'a>, sources: Ranges, traced: bool) -> Journey {
+    let mut walk = Walk::new(rules, world, Stage { hook: Hook::Ingress, priority: 0, nat: false });
+    walk.traced = traced;
     let flows = Flows::of(world.start(), sources);
     let flows = run(&mut walk, Hook::Ingress, &ingress(rules, world), flows);
     let flows = run(&mut walk, Hook::Prerouting, &stations(rules, world, Hook::Prerouting), flows);
@@ -126,7 +136,7 @@ fn stations(rules: &Ruleset, world: &World<'_>, hook: Hook) -> Vec<(i32, Station
 fn run(walk: &mut Walk<'_>, hook: Hook, stations: &[(i32, Station)], mut flows: Flows) -> Flows {
     for same in stations.chunk_by(|a, b| a.0 == b.0) {
         let Some((priority, _)) = same.first() else { continue };
-        walk.stage = Stage { hook, priority: *priority };
+        walk.stage = Stage { hook, priority: *priority, nat: false };
         let mut group: Vec<&Station> = same.iter().map(|(_, station)| station).collect();
         if group.len() == 1 || !group.iter().any(|s| changes_packets(walk.rules, s)) {
             flows = group.iter().fold(flows, |flows, station| call(walk, station, flows));
@@ -169,10 +179,12 @@ fn call(walk: &mut Walk<'_>, station: &Station, flows: Flows) -> Flows {
             if sequences.len() > 1 {
                 walk.doubt(&flows.sources(), ORDER);
             }
+            walk.stage.nat = true;
             let mut ends = Flows::default();
             for chains in sequences {
                 ends.extend(translate(walk, chains, flows.clone()));
             }
+            walk.stage.nat = false;
             ends
         }
     }

@@ -1,8 +1,9 @@
 //! Evaluates a whole nftables ruleset for a packet, without a kernel.
 //!
 //! [`Ruleset::parse`] reads what `nft -j list ruleset` prints, of all tables. [`Ruleset::reach`] answers who can
-//! reach a door, for all clients at once; [`Ruleset::fate`] what becomes of one packet; and
-//! [`Ruleset::published_ports`] which ports are translated to containers or other hosts.
+//! reach a door, for all clients at once; [`Ruleset::fate`] what becomes of one packet;
+//! [`Ruleset::trace`] the same for a client or a network, step by step; and [`Ruleset::published_ports`] which ports
+//! are translated to containers or other hosts.
 //!
 //! The first packet of a connection is followed through the hooks in the kernel's order (module `journey`), through
 //! chains and verdicts (`walk`), with everything concrete but its source address, which is a set of ranges. What
@@ -24,6 +25,7 @@ mod reach;
 mod ruleset;
 mod statement;
 mod text;
+mod trace;
 mod translate;
 mod value;
 mod walk;
@@ -33,3 +35,4 @@ pub use parse::ParseError;
 pub use published::PublishedPort;
 pub use query::{Answer, Family, Fate, Interface, Packet, Query, Reach, RuleRef, Target, Transport};
 pub use ruleset::Ruleset;
+pub use trace::{Probe, Step, StepAction, Trace};

@@ -48,6 +48,8 @@ pub(crate) struct World<'a> {
     pub(crate) ipsec: bool,
     /// A dynamic set that the client got itself into.
     pub(crate) member_of: Option<usize>,
+    /// Whether the packet belongs to a connection that is established, instead of opening one.
+    pub(crate) established: bool,
 }
 
 /// What rules change.
@@ -91,6 +93,8 @@ pub(crate) enum Tracking {
 pub(crate) struct Stage {
     pub(crate) hook: Hook,
     pub(crate) priority: i32,
+    /// Address translation: it is decided by a connection's first packet, whichever is followed.
+    pub(crate) nat: bool,
 }
 
 /// What connection tracking has done at a point.
@@ -98,6 +102,7 @@ pub(crate) struct Stage {
 enum Connection {
     NotYet,
     New,
+    Established,
     None,
     Unknown,
 }
@@ -125,7 +130,7 @@ impl World<'_> {
             destination: self.destination.map_or(Destination::Host, Destination::Address),
             port: Some(self.port),
             mark: Some(0),
-            ct_mark: Some(0),
+            ct_mark: if self.established { None } else { Some(0) },
             tracking: Tracking::Tracked,
             translated: false,
             destination_changed: Some(false),
@@ -176,6 +181,7 @@ impl World<'_> {
             Tracking::Untracked => Connection::None,
             Tracking::Unknown => Connection::Unknown,
             Tracking::Tracked if before => Connection::NotYet,
+            Tracking::Tracked if self.established && !stage.nat => Connection::Established,
             Tracking::Tracked => Connection::New,
         }
     }
@@ -183,7 +189,7 @@ impl World<'_> {
     /// What `notrack` leaves behind at a point: it does nothing to a packet that has a connection.
     pub(crate) fn untracked(&self, state: &State, stage: Stage) -> Tracking {
         match self.connection(state, stage) {
-            Connection::New => Tracking::Tracked,
+            Connection::New | Connection::Established => Tracking::Tracked,
             Connection::Unknown => Tracking::Unknown,
             Connection::NotYet | Connection::None => Tracking::Untracked,
         }
@@ -257,7 +263,9 @@ impl World<'_> {
                 None => Sym::Unknown("the port after address translation".into()),
             },
             Field::SourcePort(_) | Field::DestinationPort(_) | Field::NeverThere => Sym::Absent,
-            Field::TcpFlags if self.transport == Transport::Tcp => Sym::Number(SYN),
+            Field::TcpFlags if self.transport == Transport::Tcp => {
+                Sym::Number(if self.established && !stage.nat { ACK } else { SYN })
+            }
             Field::TcpFlags => Sym::Absent,
             Field::FragmentOffset if self.is_v4() => Sym::Unknown("ip frag-off".into()),
             Field::FragmentOffset => Sym::Absent,
@@ -275,9 +283,17 @@ impl World<'_> {
             },
             Field::PacketType => Sym::Number(0),
             Field::Mark => match state.mark {
+                // The first packet's may have been another.
+                Some(_) if self.established && stage.nat => {
+                    Sym::Unknown("the mark of the connection's first packet".into())
+                }
                 Some(mark) => Sym::Number(mark.into()),
                 None => Sym::Unknown("meta mark".into()),
             },
+            // The kernel may have found the connection's socket before the input hook.
+            Field::LocalSocketOwner if self.established && stage.hook == Hook::Input => {
+                Sym::Unknown("the owner of the connection's socket".into())
+            }
             Field::LocalSocketOwner => Sym::Absent,
             Field::Ipsec => flag(self.ipsec),
             Field::DestinationType { by_interface } => self.destination_type(state, by_interface),
@@ -288,11 +304,15 @@ impl World<'_> {
             Field::CtState => match self.connection(state, stage) {
                 Connection::NotYet => Sym::Number(CT_INVALID),
                 Connection::New => Sym::Number(CT_NEW),
+                Connection::Established => Sym::Number(CT_ESTABLISHED),
                 Connection::None => Sym::Number(CT_UNTRACKED),
                 Connection::Unknown => Sym::Unknown("ct state".into()),
             },
             _ => match self.connection(state, stage) {
-                Connection::New => self.connection_field(field, state),
+                Connection::Established if matches!(field, Field::CtStatus | Field::CtLabel) => {
+                    Sym::Unknown("what an established connection has seen".into())
+                }
+                Connection::New | Connection::Established => self.connection_field(field, state),
                 Connection::Unknown => Sym::Unknown("connection tracking".into()),
                 Connection::NotYet | Connection::None => Sym::Absent,
             },
@@ -355,11 +375,13 @@ impl World<'_> {
 }
 
 const SYN: u128 = 2;
+const ACK: u128 = 16;
 const DONT_FRAGMENT: u128 = 0x4000;
 const UNICAST: u128 = 1;
 const LOCAL: u128 = 2;
 const LOOPBACK_TYPE: u128 = 772;
 const CT_INVALID: u128 = 1;
+const CT_ESTABLISHED: u128 = 2;
 const CT_NEW: u128 = 8;
 const CT_UNTRACKED: u128 = 64;
 const CT_STATUS_DNAT: u128 = 32;

@@ -220,6 +220,8 @@ pub struct RuleRef {
     pub chain: String,
     /// The rule's handle; `None` for a policy.
     pub handle: Option<u64>,
+    /// The rule's place in its chain, from 1; `None` for a policy.
+    pub position: Option<usize>,
     /// The rule in nft's language: `tcp dport 22 accept`, `policy drop`.
     pub text: String,
     /// The rule's comment.

@@ -49,6 +49,27 @@ impl Ruleset {
     pub fn reach(&self, query: &Query) -> Answer {
         Investigation::new(self, query).answer()
     }
+
+    /// Source ports that the rules treat alike.
+    fn source_port_classes(&self) -> Vec<(u16, u16)> {
+        let edges = &self.traits.source_ports;
+        let mut starts: Vec<u16> =
+            std::iter::once(1).chain(edges.iter().copied().filter(|e| *e > 1)).collect();
+        starts.dedup();
+        let ends = starts.iter().skip(1).map(|next| next - 1).chain([u16::MAX]);
+        starts.iter().copied().zip(ends).collect()
+    }
+
+    /// A source port of the kind that most clients come from.
+    pub(crate) fn ephemeral_port(&self) -> u16 {
+        let overlap = |(low, high): (u16, u16)| {
+            let (low, high) = (low.max(EPHEMERAL.0), high.min(EPHEMERAL.1));
+            (low <= high).then(|| (high - low, low))
+        };
+        let widest =
+            self.source_port_classes().into_iter().filter_map(overlap).max_by_key(|(width, _)| *width);
+        widest.map_or(EPHEMERAL.0, |(_, low)| low)
+    }
 }
 
 struct Investigation<'a> {
@@ -154,7 +175,7 @@ impl<'a> Investigation<'a> {
     fn world(&self, interface: &'a Interface, destination: Option<IpAddr>, choice: Choice) -> World<'a> {
         let source_port = match choice {
             Choice::SourcePorts(low, _) => low,
-            _ => self.ephemeral(),
+            _ => self.rules.ephemeral_port(),
         };
         World {
             family: self.query.family,
@@ -172,6 +193,7 @@ impl<'a> Investigation<'a> {
                 Choice::MemberOf(set) => Some(set),
                 _ => None,
             },
+            established: false,
         }
     }
 
@@ -246,32 +268,11 @@ impl<'a> Investigation<'a> {
             choices.push(Choice::BeyondLimits);
         }
         choices.extend(traits.dynamic.iter().take(TRIED).map(|set| Choice::MemberOf(*set)));
-        let ordinary = self.ephemeral();
-        let classes = self.source_port_classes().into_iter();
+        let ordinary = self.rules.ephemeral_port();
+        let classes = self.rules.source_port_classes().into_iter();
         let others = classes.filter(|(low, high)| !(low..=high).contains(&&ordinary));
         choices.extend(others.take(TRIED).map(|(low, high)| Choice::SourcePorts(low, high)));
         choices
-    }
-
-    /// Source ports that the rules treat alike.
-    fn source_port_classes(&self) -> Vec<(u16, u16)> {
-        let edges = &self.rules.traits.source_ports;
-        let mut starts: Vec<u16> =
-            std::iter::once(1).chain(edges.iter().copied().filter(|e| *e > 1)).collect();
-        starts.dedup();
-        let ends = starts.iter().skip(1).map(|next| next - 1).chain([u16::MAX]);
-        starts.iter().copied().zip(ends).collect()
-    }
-
-    /// A source port of the kind that most clients come from.
-    fn ephemeral(&self) -> u16 {
-        let overlap = |(low, high): (u16, u16)| {
-            let (low, high) = (low.max(EPHEMERAL.0), high.min(EPHEMERAL.1));
-            (low <= high).then(|| (high - low, low))
-        };
-        let widest =
-            self.source_port_classes().into_iter().filter_map(overlap).max_by_key(|(width, _)| *width);
-        widest.map_or(EPHEMERAL.0, |(_, low)| low)
     }
 
     fn label(&self, choice: Choice) -> String {

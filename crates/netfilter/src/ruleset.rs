@@ -150,6 +150,11 @@ impl Ruleset {
         self.tables == 0
     }
 
+    /// Whether tables of bridges have base chains: they are not evaluated.
+    pub fn has_bridge_rules(&self) -> bool {
+        self.traits.bridge
+    }
+
     /// The same rules without address translation: what the packet filter would say of a port that is published
     /// past it.
     #[must_use]
@@ -195,6 +200,7 @@ impl Ruleset {
     /// How to name a rule, or with no rule the chain's policy.
     pub(crate) fn rule_ref(&self, chain: usize, rule: Option<usize>) -> Option<RuleRef> {
         let chain = self.chains.get(chain)?;
+        let position = rule.map(|index| index + 1);
         let rule = match rule {
             Some(index) => Some(chain.rules.get(index)?),
             None => None,
@@ -209,6 +215,7 @@ impl Ruleset {
             table: text::clean(&chain.table.name),
             chain: text::clean(&chain.name),
             handle: rule.and_then(|r| r.handle),
+            position,
             text,
             comment: rule.and_then(|r| r.comment.as_deref()).map(text::clean),
         })

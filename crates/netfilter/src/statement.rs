@@ -15,6 +15,9 @@ use crate::value::{Part, part, scalar};
 pub(crate) enum Statement {
     Match(Match),
     Verdict(Verdict),
+    /// Rejects packets of one family; of the other, the rule does not hold. nft asks for the family in the kernel, and
+    /// leaves that out of the listing.
+    Reject(Family),
     VerdictMap {
         key: Expr,
         map: Table<Verdict>,
@@ -118,6 +121,11 @@ pub(crate) fn parse(value: &Value, names: &Names) -> Statement {
     }
     let unknown = || Statement::Unknown(text::statement(value));
     match name.as_str() {
+        "reject" => match inner.get("type").and_then(Value::as_str) {
+            Some("icmp") => Statement::Reject(Family::V4),
+            Some("icmpv6") => Statement::Reject(Family::V6),
+            _ => Statement::Verdict(Verdict::Drop),
+        },
         "match" => parse_match(inner, names)
             .map_or_else(|| Statement::UnknownMatch(text::statement(value)), Statement::Match),
         "vmap" => {
@@ -152,7 +160,7 @@ fn verdict(name: &str, inner: &Value) -> Option<Verdict> {
     let target = || inner.get("target").and_then(Value::as_str).map(str::to_owned);
     Some(match name {
         "accept" => Verdict::Accept,
-        "drop" | "reject" => Verdict::Drop,
+        "drop" => Verdict::Drop,
         "return" => Verdict::Return,
         "continue" => Verdict::Continue,
         "jump" => Verdict::Jump(target()?),

@@ -33,6 +33,8 @@ pub(crate) struct Flows(pub(crate) Vec<Flow>);
 pub(crate) struct Event {
     pub(crate) sources: Ranges,
     pub(crate) kind: EventKind,
+    /// At which hook and priority.
+    pub(crate) stage: Stage,
     /// Chains and rules that led there, outermost first; the last one decided. No rule: the chain's policy.
     pub(crate) path: Vec<(usize, Option<usize>)>,
 }
@@ -42,6 +44,10 @@ pub(crate) enum EventKind {
     Accept,
     Drop,
     Translate,
+    /// A rule led into another chain. Only when traced.
+    Enter,
+    /// A policy accepted. Only when traced.
+    Pass,
 }
 
 /// A walk in progress.
@@ -52,6 +58,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) events: Vec<Event>,
     /// What is not known, and for whom it matters.
     pub(crate) doubts: Vec<(Ranges, String)>,
+    /// Whether events that decide nothing are kept, too.
+    pub(crate) traced: bool,
     accepted: Flows,
     path: Vec<(usize, Option<usize>)>,
     work: u64,
@@ -95,7 +103,7 @@ struct Exits {
 impl<'a> Walk<'a> {
     pub(crate) fn new(rules: &'a Ruleset, world: &'a World<'a>, stage: Stage) -> Self {
         let (events, doubts, path) = (Vec::new(), Vec::new(), Vec::new());
-        Self { rules, world, stage, events, doubts, accepted: Flows::default(), path, work: 0 }
+        Self { rules, world, stage, events, doubts, traced: false, accepted: Flows::default(), path, work: 0 }
     }
 
     /// Runs one base chain; returns what it accepts.
@@ -108,6 +116,11 @@ impl<'a> Walk<'a> {
                 self.happened(EventKind::Drop, &flow.sources);
                 self.path.pop();
             } else {
+                if self.traced {
+                    self.path.push((chain, None));
+                    self.happened(EventKind::Pass, &flow.sources);
+                    self.path.pop();
+                }
                 self.accepted.add(flow);
             }
         }
@@ -216,6 +229,8 @@ impl<'a> Walk<'a> {
                 };
                 on.push(flow);
             }
+            Statement::Reject(family) if *family != self.world.family => exits.next.add(flow),
+            Statement::Reject(_) => self.happened(EventKind::Drop, &flow.sources),
             Statement::Verdict(verdict) => self.verdict(chain, verdict, flow, on, exits),
             Statement::VerdictMap { key, map } => self.verdict_map(chain, key, map, flow, on, exits),
             Statement::Nat(nat) => self.translate(nat, flow, &mut exits.next),
@@ -262,6 +277,9 @@ impl<'a> Walk<'a> {
                     self.happened(EventKind::Drop, &flow.sources);
                     return self.accept(flow);
                 };
+                if self.traced {
+                    self.happened(EventKind::Enter, &flow.sources);
+                }
                 let mut one = Flows::default();
                 one.add(flow);
                 let ended = self.chain(target, one);
@@ -354,7 +372,8 @@ impl<'a> Walk<'a> {
 
     pub(crate) fn happened(&mut self, kind: EventKind, sources: &Ranges) {
         if !sources.is_empty() {
-            self.events.push(Event { sources: sources.clone(), kind, path: self.path.clone() });
+            let (sources, stage, path) = (sources.clone(), self.stage, self.path.clone());
+            self.events.push(Event { sources, kind, stage, path });
         }
     }
 
@@ -425,6 +444,9 @@ fn named<'a>(
     }
     if world.member_of == Some(set) {
         return Hit::Always;
+    }
+    if named.dynamic && world.established {
+        return Hit::Maybe(format!("what earlier packets added to @{}", named.name));
     }
     match &named.content {
         Content::Set(lookup) => lookup.hit(key),

@@ -7,6 +7,7 @@
 mod card;
 mod escape;
 mod markdown;
+mod reach;
 mod sarif;
 mod table;
 mod text;
@@ -17,6 +18,7 @@ pub use view::{Section, View};
 
 use doorward_assess::explain::Card;
 use doorward_model::Audit;
+use doorward_model::reach::ReachReport;
 
 /// The lines of a table's heading, and of each row, fitted to so many columns. Cells are shown as they are.
 pub fn table(headings: &[&str], rows: &[Vec<String>], width: usize) -> Vec<Vec<String>> {
@@ -68,6 +70,11 @@ pub fn json_line(audit: &Audit) -> String {
         serde_json::to_string(audit).unwrap_or_else(|e| format!("{{\"error\": {:?}}}", e.to_string()));
     text.push('\n');
     text
+}
+
+/// Whether a client gets through to a port, for people.
+pub fn reach_text(report: &ReachReport, style: TextStyle) -> String {
+    reach::text(report, style)
 }
 
 /// Audits as SARIF 2.1.0: a run each, with one result for each door, service and setting that is no part of the site.

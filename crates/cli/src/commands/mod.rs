@@ -7,6 +7,7 @@ mod explain;
 mod generate;
 mod log;
 mod plan;
+mod reach;
 mod site;
 mod trial;
 mod undo;
@@ -21,6 +22,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         None => audit::run(&args.audit),
         Some(Command::Audit(audit)) => audit::run(&audit),
         Some(Command::Explain(explain)) => explain::run(&explain),
+        Some(Command::Reach(reach)) => reach::run(&reach),
         Some(Command::Plan(plan)) => plan::run(&plan),
         Some(Command::Apply(apply)) => apply::run(&apply),
         Some(Command::Confirm(confirm)) => confirm::confirm(&confirm),

@@ -4,6 +4,7 @@
 mod host;
 mod interrupt;
 mod plan;
+mod reach;
 mod site;
 
 use std::fmt::Write as _;
@@ -66,9 +67,12 @@ fn with<'a>(first: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn help_teaches() {
     let place = Place::new();
-    for (name, words) in
-        [("main", &["--help"][..]), ("audit", &["audit", "--help"]), ("explain", &["explain", "--help"])]
-    {
+    for (name, words) in [
+        ("main", &["--help"][..]),
+        ("audit", &["audit", "--help"]),
+        ("explain", &["explain", "--help"]),
+        ("reach", &["reach", "--help"]),
+    ] {
         insta::assert_snapshot!(format!("help_{name}"), place.says(0, words));
     }
 }

@@ -42,11 +42,16 @@ enum Place {
     Prerouting,
     Nat,
     Input,
+    Forward,
 }
 
 impl Generator {
     pub(crate) fn new(seed: u64) -> Self {
         Self { random: Random::new(seed) }
+    }
+
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
+        self.random.one_in(n)
     }
 
     pub(crate) fn probes(&mut self) -> Vec<Probe> {
@@ -106,6 +111,7 @@ impl Generator {
                 1 => (Place::Prerouting, "type filter hook prerouting priority mangle"),
                 2 => (Place::Prerouting, "type filter hook prerouting priority -90"),
                 3 => (Place::Nat, "type nat hook prerouting priority dstnat"),
+                4 if self.random.one_in(2) => (Place::Forward, "type filter hook forward priority filter"),
                 _ => {
                     let priority = self.random.pick(&["filter", "filter", "-5", "10", "security"]);
                     (
@@ -122,7 +128,8 @@ impl Generator {
                     )
                 }
             };
-            let policy = if place == Place::Input && self.random.one_in(2) { "drop" } else { "accept" };
+            let last = matches!(place, Place::Input | Place::Forward);
+            let policy = if last && self.random.one_in(2) { "drop" } else { "accept" };
             let _ = writeln!(text, " chain b{chain} {{ {header}; policy {policy};");
             if place == Place::Input && self.random.one_in(2) {
                 text.push_str("  ct state established,related accept\n");
@@ -180,6 +187,17 @@ impl Generator {
             " map doors {{ type inet_service : inet_service; elements = {{ 80 : 8080, 9999 : {} }} }}",
             self.random.pick(&["22", "443"])
         );
+        // Verdict maps that lead on: only base chains look them up, so that nothing turns in a circle.
+        let (a, x, y) = (self.random.pick(&V4[..4]), self.verdict(3), self.verdict(3));
+        let _ = writeln!(
+            text,
+            " map ways {{ type ipv4_addr : verdict; flags interval; elements = {{ {a} : {x}, 10.64.0.0/13 : {y} }} }}"
+        );
+        let (x, y) = (self.verdict(3), self.verdict(3));
+        let _ = writeln!(
+            text,
+            " map gates {{ type ifname . inet_service : verdict; elements = {{ \"srv0\" . 22 : {x}, \"srv1\" . 80 : {y} }} }}"
+        );
         let _ = writeln!(text, " set seen {{ type ipv4_addr; flags dynamic; size 1000; }}");
     }
 
@@ -195,7 +213,8 @@ impl Generator {
     }
 
     fn rule(&mut self, place: Place, family: &str, chains: usize) -> String {
-        let chains = if place == Place::Input { chains } else { 0 };
+        // The chains' rules ask what is known at the last hooks alone.
+        let chains = if matches!(place, Place::Input | Place::Forward) { chains } else { 0 };
         let mut words = Vec::new();
         for _ in 0..self.random.below(3) {
             words.push(self.condition(place, family));
@@ -226,7 +245,18 @@ impl Generator {
             return words.join(" ");
         }
         let last = match self.random.below(16) {
+            0 if place == Place::Input && family == "inet" => self
+                .random
+                .pick(&[
+                    "reject",
+                    "reject with icmp type host-unreachable",
+                    "reject with icmpv6 type no-route",
+                ])
+                .into(),
             0 if place == Place::Input => "reject".into(),
+            1 if chains == 3 && family != "ip6" && self.random.one_in(2) => {
+                self.random.pick(&["ip saddr vmap @ways", "iifname . tcp dport vmap @gates"]).into()
+            }
             1 => self.verdict_map(family),
             2 if place == Place::Input => "ct state vmap { established : accept, invalid : drop }".into(),
             3 if place != Place::Ingress => "continue".into(),
@@ -250,7 +280,13 @@ impl Generator {
     }
 
     fn translation(&mut self, family: &str) -> String {
-        let v4 = |this: &mut Self| match this.random.below(6) {
+        let v4 = |this: &mut Self| match this.random.below(9) {
+            6 | 7 => format!(
+                "{} dport {} dnat ip to 10.79.0.2:{}",
+                this.random.pick(&["tcp", "udp"]),
+                this.random.pick(PORT),
+                this.random.pick(&[22, 80, 8080])
+            ),
             0 | 1 => format!(
                 "tcp dport {} redirect to :{}",
                 this.random.pick(PORT),
@@ -266,6 +302,13 @@ impl Generator {
             _ => "dnat ip to tcp dport map { 80 : 10.77.0.1 . 8080, 9999 : 10.78.0.1 . 22 }".into(),
         };
         match family {
+            "ip6" if self.random.one_in(2) => {
+                format!(
+                    "tcp dport {} dnat to [fd79::2]:{}",
+                    self.random.pick(PORT),
+                    self.random.pick(&[22, 80])
+                )
+            }
             "ip6" => {
                 format!("udp dport {} redirect to :{}", self.random.pick(PORT), self.random.pick(&[22, 80]))
             }
@@ -278,7 +321,7 @@ impl Generator {
         let v4 = family != "ip6";
         let v6 = family != "ip";
         let no = if self.random.one_in(4) { "!= " } else { "" };
-        let choice = self.random.below(44);
+        let choice = self.random.below(50);
         let text = match choice {
             0..4 if v4 => format!("ip saddr {no}{}", self.random.pick(V4)),
             4 if v4 => format!("ip saddr {no}{{ {}, 192.0.2.9 }}", self.random.pick(&V4[..4])),
@@ -363,6 +406,20 @@ impl Generator {
                 format!("meta nfproto {no}{}", self.random.pick(&["ipv4", "ipv6"]))
             }
             43 if place == Place::Input && v4 => format!("ip saddr {no}@seen"),
+            44 if place != Place::Ingress => format!(
+                "iifname . tcp dport {no}{{ \"{}\" . 22, \"srv1\" . 80-500 }}",
+                self.random.pick(&["srv0", "lo"])
+            ),
+            45 => format!("meta l4proto . th dport {no}{{ tcp . 22, udp . 80, tcp . 400-500 }}"),
+            46 if v6 => format!("ip6 saddr . tcp dport {no}{{ fd77::/64 . 22-443, fd78::11 . 5432 }}"),
+            47 if v4 => format!(
+                "ip saddr . ip daddr . tcp dport {no}{{ 10.77.0.0/24 . 10.77.0.1 . {}, 10.78.0.11 . 10.78.0.1 . 22 }}",
+                self.random.pick(PORT)
+            ),
+            48 if place == Place::Forward => {
+                format!("oifname {no}\"{}\"", self.random.pick(&["srv2", "srv0", "srv*"]))
+            }
+            49 if place == Place::Forward && v4 => format!("ip daddr {no}10.79.0.2 tcp dport 22-80"),
             _ => format!(
                 "limit rate {}1000000/second burst 1000000 packets",
                 if no.is_empty() { "" } else { "over " }

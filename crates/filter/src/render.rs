@@ -1,0 +1,208 @@
+//! The policy as one table of nftables, in the form that `nft -f` takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Display, Write as _};
+
+use crate::policy::Rule;
+use crate::{Door, Policy, SetName, Transport};
+
+/// The table, as nft names it. It is this program's own; no other is ever touched.
+pub const TABLE: &str = "inet doorward";
+
+/// Priority of its chains at the input and forward hooks: after destination translation (-100), before the usual
+/// filters (0). A drop is final wherever it happens; an accept only lets the next chain look.
+pub const PRIORITY: i32 = -10;
+
+/// Takes the table away, also where there is none; in the form that `nft -f` takes. Where a table was before, its own
+/// text puts that one back.
+pub const REMOVE: &str = "table inet doorward\ndelete table inet doorward\n";
+
+/// `ICMPv6` types that a host must not drop, or should not: RFC 4890, sections 4.4.1 and 4.4.2. Errors (1 to 4), echo
+/// (128, 129), multicast listeners (130 to 132, 143), neighbours and routers (133 to 136), inverse neighbours (141,
+/// 142), certificate paths (148, 149), multicast routers (151 to 153).
+const ICMPV6: [u8; 21] =
+    [1, 2, 3, 4, 128, 129, 130, 131, 132, 133, 134, 135, 136, 141, 142, 143, 148, 149, 151, 152, 153];
+
+/// ICMP types that a host needs: errors (3 unreachable with path MTU, 11 time exceeded, 12 parameter problem; RFC 792,
+/// RFC 1191), and echo (8; RFC 1122 wants it answered).
+const ICMP: [u8; 4] = [3, 8, 11, 12];
+
+/// Elements of a set on one line.
+const ON_A_LINE: usize = 8;
+/// Clients whose rate is remembered at the same time.
+const RATED: u32 = 65_535;
+
+impl Policy {
+    /// Everything that `nft -f` needs to put the table in the place of any earlier one, in one transaction.
+    pub fn table(&self) -> String {
+        let mut text =
+            format!("# Access to doors. Made by doorward, and replaced by it as a whole.\n{REMOVE}");
+        let _ = writeln!(text, "table {TABLE} {{");
+        self.sets(&mut text);
+        self.admin(&mut text);
+        chain(&mut text, "published", None, &self.published());
+        chain(&mut text, "input", Some(("input", "drop")), &self.input());
+        if self.published {
+            chain(&mut text, "forward", Some(("forward", "accept")), &self.forward());
+        }
+        text.push_str("}\n");
+        text
+    }
+
+    fn sets(&self, text: &mut String) {
+        let used: BTreeSet<&SetName> = self.named.values().flat_map(|rule| &rule.to).collect();
+        for (name, clients) in self.clients.iter().filter(|(name, _)| used.contains(name)) {
+            set(text, name, "v4", "ipv4_addr", clients.v4());
+            set(text, name, "v6", "ipv6_addr", clients.v6());
+        }
+        if self.has_admin() {
+            for (family, kind) in [("v4", "ipv4_addr"), ("v6", "ipv6_addr")] {
+                let _ = writeln!(
+                    text,
+                    "\tset admin.rate.{family} {{\n\t\ttype {kind}\n\t\tsize {RATED}\n\t\tflags dynamic,timeout\n\t\ttimeout 10m\n\t}}"
+                );
+            }
+        }
+    }
+
+    /// Where clients of an administration door are counted.
+    fn admin(&self, text: &mut String) {
+        if !self.has_admin() {
+            return;
+        }
+        let over = |family: &str, ip: &str| {
+            let (rate, burst) = (self.rate.per_minute, self.rate.burst);
+            let limit = format!("limit rate over {rate}/minute burst {burst} packets");
+            format!("add @admin.rate.{family} {{ {ip} saddr {limit} }} {}drop", self.counter())
+        };
+        let rules = [over("v4", "ip"), over("v6", "ip6"), self.accept()];
+        chain(text, "admin", None, &rules);
+    }
+
+    fn input(&self) -> Vec<String> {
+        let counter = self.counter();
+        let mut rules = vec![
+            format!("iifname \"lo\" {counter}accept"),
+            format!("icmpv6 type {{ {} }} {counter}accept", list(&ICMPV6)),
+            format!("icmp type {{ {} }} {counter}accept", list(&ICMP)),
+            // A server answers from its own address what was sent to a multicast one: no connection tells (RFC 8415).
+            format!("ip6 saddr fe80::/10 ip6 daddr fe80::/10 udp sport 547 udp dport 546 {counter}accept"),
+            format!("ct state established,related {counter}accept"),
+            format!("ct state invalid {counter}drop"),
+            // Redirected on the host: the port that the client sent to counts.
+            "ct status dnat goto published".to_owned(),
+        ];
+        rules.extend(self.doors_by(Asked::Now));
+        rules.extend(self.last_words());
+        rules
+    }
+
+    fn forward(&self) -> Vec<String> {
+        let guests = self.guests.iter().map(|name| format!("iifname \"{name}\" accept"));
+        let established = "ct state established,related accept".to_owned();
+        let translated = "ct status dnat goto published".to_owned();
+        std::iter::once(established).chain(guests).chain([translated]).collect()
+    }
+
+    fn published(&self) -> Vec<String> {
+        let mut rules = self.doors_by(Asked::Before);
+        rules.extend(self.last_words());
+        rules.push(format!("{}drop", self.counter()));
+        rules
+    }
+
+    /// Rules that let in who may come.
+    fn doors_by(&self, asked: Asked) -> Vec<String> {
+        let site = asked.matches(self.site.iter().copied()).into_iter();
+        let mut rules: Vec<String> = site.map(|door| format!("{door} {}", self.accept())).collect();
+        let mut alike: BTreeMap<(&BTreeSet<SetName>, bool), Vec<Door>> = BTreeMap::new();
+        for (door, Rule { to, admin }) in &self.named {
+            alike.entry((to, *admin)).or_default().push(*door);
+        }
+        for ((to, admin), doors) in alike {
+            let verdict = if admin { "goto admin".to_owned() } else { self.accept() };
+            for door in asked.matches(doors.into_iter()) {
+                for name in to {
+                    let clients = &self.clients[name];
+                    if !clients.v4().is_empty() {
+                        rules.push(format!("{door} ip saddr @{name}.v4 {verdict}"));
+                    }
+                    if !clients.v6().is_empty() {
+                        rules.push(format!("{door} ip6 saddr @{name}.v6 {verdict}"));
+                    }
+                }
+            }
+        }
+        rules
+    }
+
+    fn last_words(&self) -> Option<String> {
+        self.log.then(|| "limit rate 5/second burst 10 packets log prefix \"doorward drop: \"".to_owned())
+    }
+
+    fn accept(&self) -> String {
+        format!("{}accept", self.counter())
+    }
+
+    fn counter(&self) -> &'static str {
+        if self.counters { "counter " } else { "" }
+    }
+
+    fn has_admin(&self) -> bool {
+        self.named.values().any(|rule| rule.admin)
+    }
+}
+
+/// How ports are asked for.
+#[derive(Clone, Copy)]
+enum Asked {
+    /// As the packet has them.
+    Now,
+    /// As the client sent it, before any translation.
+    Before,
+}
+
+impl Asked {
+    /// What matches these doors: one expression a transport, or one a door.
+    fn matches(self, doors: impl Iterator<Item = Door>) -> Vec<String> {
+        if let Self::Before = self {
+            // One rule each: nft 1.0.6 lists a set of these as of an invalid type, and would not read it again.
+            let one =
+                |d: Door| format!("meta l4proto {} ct original proto-dst {}", d.transport.as_str(), d.port);
+            return doors.map(one).collect();
+        }
+        let mut ports: BTreeMap<Transport, Vec<u16>> = BTreeMap::new();
+        for door in doors {
+            ports.entry(door.transport).or_default().push(door.port);
+        }
+        ports.into_iter().map(|(of, ports)| format!("{} dport {{ {} }}", of.as_str(), list(&ports))).collect()
+    }
+}
+
+fn list(items: &[impl Display]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A set of networks; none where there are none of the family. The dot keeps names apart from nft's own words.
+fn set(text: &mut String, name: &SetName, family: &str, kind: &str, networks: &[impl Display]) {
+    if networks.is_empty() {
+        return;
+    }
+    let _ = write!(text, "\tset {name}.{family} {{\n\t\ttype {kind}\n\t\tflags interval\n\t\telements = {{");
+    for (at, network) in networks.iter().enumerate() {
+        let before = if at % ON_A_LINE == 0 { "\n\t\t\t" } else { " " };
+        let _ = write!(text, "{before}{network},");
+    }
+    text.push_str("\n\t\t}\n\t}\n");
+}
+
+fn chain(text: &mut String, name: &str, base: Option<(&str, &str)>, rules: &[String]) {
+    let _ = writeln!(text, "\tchain {name} {{");
+    if let Some((hook, policy)) = base {
+        let _ = writeln!(text, "\t\ttype filter hook {hook} priority {PRIORITY}; policy {policy};");
+    }
+    for rule in rules {
+        let _ = writeln!(text, "\t\t{rule}");
+    }
+    text.push_str("\t}\n");
+}
