@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::Output;
 
 use doorward_lab::{Client, Host, open_or_skip, roots};
+use serde_json::{Value, json};
+
+use super::program::{self, put};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_doorward");
 
@@ -34,6 +37,15 @@ fn without(host: &Host, client: &Client, folder: &Path, service: &str) -> Vec<St
     failed
 }
 
+/// What the tests touch, as the web server itself tells it without being asked.
+fn on_the_host_itself(host: &Host, site: &Path) -> Value {
+    put(host);
+    host.write_file("/root/site.toml", std::fs::read(site).unwrap()).unwrap();
+    let said =
+        host.succeed(&[program::PROGRAM, "site", "check", "/root/site.toml", "--format", "json"]).unwrap();
+    serde_json::from_str::<Value>(&said).unwrap()["coverage"].take()
+}
+
 #[test]
 fn recorded_tests_alone_notice_what_wordpress_needs() {
     let Some(lab) = open_or_skip() else { return };
@@ -55,6 +67,11 @@ fn recorded_tests_alone_notice_what_wordpress_needs() {
     assert_eq!(site.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
     assert_eq!(failed(&client, folder.path()), [""; 0], "{said}");
+    let told = on_the_host_itself(&host, &site);
+    let endpoints: Vec<(&Value, &Value)> =
+        told["endpoints"].as_array().unwrap().iter().map(|e| (&e["port"], &e["touched"])).collect();
+    assert!(!endpoints.is_empty() && endpoints.iter().all(|e| *e == (&json!(80), &json!(true))), "{told}");
+    assert!(told["requests_touched"].as_u64() > Some(0) && told["logs_unread"] == json!([]), "{told}");
     for service in ["mariadb.service", "php8.2-fpm.service"] {
         let failed = without(&host, &client, folder.path(), service);
         assert!(failed.iter().any(|test| test == "GET /"), "{service}: {failed:?}\n{said}");
