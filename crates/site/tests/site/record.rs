@@ -15,6 +15,8 @@ fn settings() -> RecordSettings {
         hosts: Vec::new(),
         max_pages: NonZeroUsize::new(20).unwrap(),
         ignore_robots: false,
+        time_limit: None,
+        pause: None,
         allow_post: false,
     }
 }
@@ -169,8 +171,35 @@ fn pages_that_hang_do_not_stop_the_rest() {
         "/hangs" => vec![Piece::Wait(Duration::from_mins(5))],
         _ => page(404, &[], ""),
     });
-    let recorded = record(&format!("http://{server}/"), "", &settings()).unwrap();
+    let short = RecordSettings { time_limit: "1s".parse().ok(), ..settings() };
+    let recorded = record(&format!("http://{server}/"), "", &short).unwrap();
     assert_eq!(names(&recorded), ["GET /", "GET /well"]);
     assert!(recorded.refused[0].why.contains("the time limit was reached"), "{:?}", recorded.refused);
-    assert!(began.elapsed() < Duration::from_mins(2));
+    assert_eq!(recorded.site.time_limit, short.time_limit, "its checks are as patient as the recording");
+    assert!(began.elapsed() < Duration::from_mins(1));
+}
+
+#[test]
+fn what_changes_slowly_is_seen_after_a_pause() {
+    let found = |pause: Option<&str>| {
+        let fetched = AtomicUsize::new(0);
+        let server = serve(move |asked| match asked.path.as_str() {
+            // It changes when the usual rounds are over.
+            "/" => html(&format!(
+                "<p>Edition of the day: {}</p>\n{}",
+                fetched.fetch_add(1, Ordering::Relaxed) / 4,
+                "<p>A long text that stays as it is, whatever happens.</p>".repeat(10)
+            )),
+            _ => page(404, &[], ""),
+        });
+        let settings = RecordSettings { pause: pause.map(|p| p.parse().unwrap()), ..settings() };
+        let recorded = record(&format!("http://{server}/"), "", &settings).unwrap();
+        (recorded.site.http[0].request[0].expect.ignore.len(), recorded.loose.len())
+    };
+    assert_eq!(
+        found(None),
+        (0, 1),
+        "it has no clock, so nothing is waited for, and its content is not compared"
+    );
+    assert_eq!(found(Some("1s")), (1, 0));
 }
