@@ -145,6 +145,35 @@ fn flapping_pages_are_left_out() {
 }
 
 #[test]
+fn what_leads_off_the_site_or_has_no_end_is_left_out() {
+    let server = serve(|asked| match asked.path.as_str() {
+        "/" => html(
+            "<a href=/out>o</a><a href=/huge>h</a><a href=/%>d</a><a href='http://[1'>b</a></p></a><a href=/well",
+        ),
+        "/out" => page(302, &["Location: http://evil.example/"], ""),
+        "/huge" => vec![
+            Piece::Bytes(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n".to_vec()),
+            Piece::Forever(b"<a href=/never>n</a>".repeat(4096), Duration::ZERO),
+        ],
+        "/sitemap.xml" => page(200, &[], "<urlset><url><loc>/mapped</loc><url></urlset><loc>"),
+        "/mapped" => html("mapped"),
+        _ => page(404, &[], ""),
+    });
+    let recorded = record(&format!("http://{server}/"), "", &settings()).unwrap();
+    assert_eq!(names(&recorded)[0], "GET /");
+    let why = |path: &str| {
+        let refused = recorded.refused.iter().find(|r| r.url.path() == path);
+        refused.unwrap_or_else(|| panic!("{path}: {:?}", recorded.refused)).why.clone()
+    };
+    assert!(why("/out").contains("http://evil.example/, which is not of the site"), "{}", why("/out"));
+    assert_eq!(why("/huge"), "larger than 8MiB");
+    let away = serve(|_| page(302, &["Location: https://evil.example/"], ""));
+    let ignored = RecordSettings { ignore_robots: true, ..settings() };
+    let away = record(&format!("http://{away}/"), "", &ignored).unwrap_err().to_string();
+    assert!(away.contains("https://evil.example/, which is not of the site"), "{away}");
+}
+
+#[test]
 fn a_certificate_of_ones_own_is_pinned() {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let server = serve_tls(&certified, |_| html("<p>a page</p>"));
