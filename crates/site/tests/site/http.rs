@@ -401,7 +401,8 @@ fn checks_run_side_by_side_and_stop_when_told() {
 fn a_check_that_runs_is_broken_off_when_told() {
     let minutes = Duration::from_mins(10);
     let server = serve(move |asked| match asked.path.as_str() {
-        "/quick" => html("x"),
+        // The other one runs when this one ends.
+        "/quick" => [vec![Piece::Wait(Duration::from_millis(300))], html("x")].concat(),
         _ => {
             vec![Piece::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n".to_vec()), Piece::Wait(minutes)]
         }
