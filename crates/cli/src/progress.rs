@@ -121,7 +121,11 @@ impl Pages {
 
     /// Sets what is done.
     pub(crate) fn set(&self, now: Recording) {
-        self.bar.set_message(format!("recording, round {} of {}", now.round, now.rounds));
+        let round = format!("recording, round {} of {}", now.round, now.rounds);
+        self.bar.set_message(match now.waits {
+            Some(time) => format!("{round}, waiting {} s for what changes slowly", time.as_secs()),
+            None => round,
+        });
         self.bar.set_length(now.known as u64);
         self.bar.set_position(now.done as u64);
     }

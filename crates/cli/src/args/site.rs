@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
-use doorward_site::{Sha256, Url};
+use doorward_site::{Sha256, Time, Url};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -33,7 +33,7 @@ pub(crate) enum SiteCommand {
     /// HTTP, ports, mail and name servers, programs, whole test suites with JUnit or TAP results. docs/site-tests.md
     /// describes it. Several runs show which tests fail now and then by themselves.
     #[command(after_help = EXIT_CODES)]
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Write the site's tests from the site itself
     ///
     /// Finds pages by links, by the sitemap and by access logs, fetches each several times, learns which parts change by
@@ -41,7 +41,7 @@ pub(crate) enum SiteCommand {
     /// (GET, and HEAD where logs have it), follows no link that reads like logging out or deleting, and stays on the
     /// site. robots.txt is respected unless told.
     #[command(after_help = RECORD_EXIT_CODES)]
-    Record(RecordArgs),
+    Record(Box<RecordArgs>),
 }
 
 /// Options of `site check`.
@@ -110,6 +110,14 @@ pub(crate) struct RecordArgs {
     /// Trust the certificate authorities in FILE (PEM) instead of the system's
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    /// Each fetch, and later each test, may take so long [default: 20s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time_limit: Option<Time>,
+    /// Fetch each page once more after TIME (`10m`), to see what changes slowly
+    ///
+    /// If left out, pages that show a clock are fetched once more after a minute.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) pause: Option<Time>,
     /// Pages that are fetched at the same time
     #[arg(long, value_name = "N", default_value = "4")]
     pub(crate) lanes: NonZeroUsize,

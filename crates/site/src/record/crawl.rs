@@ -6,7 +6,7 @@ use url::Url;
 
 use super::page::{Page, sitemap};
 use super::robots::Robots;
-use super::{Learning, NotRecorded, PROOFS, ROUNDS, RecordSettings, Recording, Refused, each, fetch, go_on};
+use super::{ALL, Learning, NotRecorded, RecordSettings, Recording, Refused, each, fetch, go_on};
 use crate::file::Site;
 use crate::logs::LogPaths;
 use crate::run::client::{Answer, Unanswered};
@@ -130,7 +130,7 @@ pub(super) fn crawl(
             }
         }
         let known = (crawled.pages.len() + frontier.pages.len() + frontier.parts.len()).min(most);
-        told(Recording { round: 1, rounds: ROUNDS + PROOFS, done: crawled.pages.len(), known });
+        told(Recording { round: 1, rounds: ALL, done: crawled.pages.len(), known, waits: None });
     }
     crawled.left_alone = frontier.left_alone;
     crawled.more = frontier.more || !(frontier.pages.is_empty() && frontier.parts.is_empty());

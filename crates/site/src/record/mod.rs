@@ -16,8 +16,9 @@ use crate::run::client::{Answer, Client, Question, Unanswered};
 use crate::run::expect::without;
 use crate::run::{Settings, network_in, run};
 use crate::until::pause;
-use crate::values::{Pattern, Sha256};
+use crate::values::{Pattern, Sha256, Time};
 
+mod clock;
 mod crawl;
 mod learn;
 mod page;
@@ -29,6 +30,9 @@ const ROUNDS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(1100);
 /// How often the written checks are run to see that they hold.
 const PROOFS: usize = 2;
+/// The round in which what changes slowly is fetched once more, and all rounds.
+const SLOW: usize = ROUNDS + 1;
+const ALL: usize = SLOW + PROOFS;
 /// Text that is compared word by word is not longer, in bytes; of what is longer, only its sum is compared.
 const LONGEST_TEXT: usize = 1 << 20;
 
@@ -45,6 +49,11 @@ pub struct RecordSettings {
     pub max_pages: NonZeroUsize,
     /// Fetch what `robots.txt` asks crawlers to leave alone.
     pub ignore_robots: bool,
+    /// Each fetch may take so long; written into the file. As long as a check that does not say so if left out.
+    pub time_limit: Option<Time>,
+    /// Each page is fetched once more after this time, to see what changes slowly. If left out, those pages are that show
+    /// a clock, after a minute.
+    pub pause: Option<Time>,
     /// Record requests of logs that are neither GET nor HEAD: they are sent without a body.
     pub allow_post: bool,
 }
@@ -114,6 +123,8 @@ pub struct Recording {
     pub done: usize,
     /// Pages that are known.
     pub known: usize,
+    /// It waits for what changes slowly: seconds until these pages are fetched once more.
+    pub waits: Option<Duration>,
 }
 
 /// A page while it is learned.
@@ -147,6 +158,8 @@ pub fn record(
     site.url.set_fragment(None);
     site.hosts.clone_from(&settings.hosts);
     site.tls.clone_from(&settings.tls);
+    site.time_limit = settings.time_limit;
+    let minute = clock::minute();
     let began = Instant::now();
     let crawled = crawl::crawl(&site, logs, settings, told)?;
     let mut pages = crawled.pages;
@@ -154,15 +167,18 @@ pub fn record(
     for round in 2..=ROUNDS {
         pause((last + PAUSE).saturating_duration_since(Instant::now()), &settings.run.stop);
         last = Instant::now();
-        let (done, known) = (AtomicUsize::new(0), pages.len());
-        each(&mut pages, &settings.run, |page| {
-            if page.refused.is_none() {
-                page.again(&site, settings);
-            }
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            told(Recording { round, rounds: ROUNDS + PROOFS, done, known });
-        });
-        go_on(settings, known)?;
+        fetch_again(&mut pages.iter_mut().collect::<Vec<_>>(), &site, settings, round, told);
+        go_on(settings, pages.len())?;
+    }
+    let shows_clock = |page: &&mut Learning| settings.pause.is_some() || page.shows_clock(minute);
+    let mut slow: Vec<&mut Learning> = pages.iter_mut().filter(shows_clock).collect();
+    if !slow.is_empty() {
+        let known = slow.len();
+        let long = settings.pause.map_or(clock::PAUSE, |pause| pause.0);
+        told(Recording { round: SLOW, rounds: ALL, done: 0, known, waits: Some(long) });
+        pause(long, &settings.run.stop);
+        fetch_again(&mut slow, &site, settings, SLOW, told);
+        go_on(settings, pages.len())?;
     }
     let (bad, good): (Vec<Learning>, Vec<Learning>) = pages.into_iter().partition(|p| p.refused.is_some());
     let mut refused = crawled.refused;
@@ -184,6 +200,24 @@ pub fn record(
     Ok(Recorded { site, refused, loose, left_alone: crawled.left_alone, more: crawled.more })
 }
 
+/// Fetches each page once more, and learns.
+fn fetch_again(
+    pages: &mut [&mut Learning],
+    site: &Site,
+    settings: &RecordSettings,
+    round: usize,
+    told: &(dyn Fn(Recording) + Sync),
+) {
+    let (done, known) = (AtomicUsize::new(0), pages.len());
+    each(pages, &settings.run, |page| {
+        if page.refused.is_none() {
+            page.again(site, settings);
+        }
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        told(Recording { round, rounds: ALL, done, known, waits: None });
+    });
+}
+
 /// An error once somebody stopped it.
 fn go_on(settings: &RecordSettings, pages: usize) -> Result<(), NotRecorded> {
     let is_stopped = settings.run.stop.load(Ordering::Relaxed);
@@ -201,7 +235,7 @@ fn prove(
         let (done, known) = (AtomicUsize::new(0), site.http.len());
         let outcomes = run(site, &settings.run, &|_| {
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            told(Recording { round: ROUNDS + round, rounds: ROUNDS + PROOFS, done, known });
+            told(Recording { round: SLOW + round, rounds: ALL, done, known, waits: None });
         });
         for outcome in outcomes.failed() {
             let is_sum = |m: &Mismatch| m.what == "sha256";
@@ -225,7 +259,7 @@ fn loosen(expect: &mut Expect) {
 
 /// Fetches a page as a visitor without cookies.
 fn fetch(site: &Site, settings: &RecordSettings, method: &str, url: &Url) -> Result<Answer, Unanswered> {
-    let network = network_in(site, &settings.run, TIME_LIMIT.0);
+    let network = network_in(site, &settings.run, settings.time_limit.unwrap_or(TIME_LIMIT).0);
     let tls = settings.tls.clone().unwrap_or_default();
     let client = Client::new(site, network, Arc::clone(&settings.run.trusted), tls, SIZE_LIMIT.0);
     let mut question = Question::get(url.clone());
@@ -285,6 +319,14 @@ impl Learning {
             _ => false,
         };
         self.loose |= !learned;
+    }
+
+    /// Whether it has a time of about this minute that is compared.
+    fn shows_clock(&self, minute: u64) -> bool {
+        let text = self.text.as_ref().filter(|_| !self.loose && self.refused.is_none());
+        text.is_some_and(|text| {
+            clock::shows(&String::from_utf8_lossy(&without(text.as_bytes(), &self.ignore)), minute)
+        })
     }
 
     fn name(&self) -> String {

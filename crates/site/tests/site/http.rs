@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use doorward_site::{Settings, Sha256, read};
+use doorward_site::{Baseline, Settings, Sha256, read};
 
 use crate::server::{Asked, Piece, Reply, html, page, serve, serve_tls};
 use crate::{one, run, why};
@@ -322,6 +322,61 @@ fn certificates_are_trusted_as_told_and_no_further() {
 }
 
 #[test]
+fn a_certificate_whose_time_is_over_is_refused() {
+    let mut wanted = rcgen::CertificateParams::new(["shop.example".to_owned()]).unwrap();
+    wanted.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let signing_key = rcgen::KeyPair::generate().unwrap();
+    let cert = wanted.self_signed(&signing_key).unwrap();
+    let certified = rcgen::CertifiedKey { cert, signing_key };
+    let server = serve_tls(&certified, |_| html("secret"));
+    let folder = tempfile::tempdir().unwrap();
+    let ca = file(&folder, &certified.cert.pem());
+    let text = format!(
+        "version = 1\nurl = \"https://shop.example:{}/\"\ntls.ca = '{}'\n[[http]]\nname = \"a\"\n[[http.request]]\nurl = \"/\"\n",
+        server.port(),
+        ca.display()
+    );
+    let settings = at(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let outcomes = doorward_site::run(&read(&text).unwrap(), &settings, &|_| {});
+    assert!(why(&outcomes.tests[0]).contains("expired"), "{}", why(&outcomes.tests[0]));
+}
+
+#[test]
+fn a_handshake_that_never_ends_is_ended() {
+    for bytes in ["", "\x16\x03\x03"] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let open: Vec<_> = listener
+                .incoming()
+                .flatten()
+                .map(|mut stream| std::io::Write::write_all(&mut stream, bytes.as_bytes()).map(|()| stream))
+                .collect();
+            drop(open);
+        });
+        let text = check(server, "").replace("\"5s\"", "\"500ms\"").replace("http://", "https://");
+        let seen = why(&one(&text));
+        assert!(seen.contains("the time limit was reached"), "{bytes:?}: {seen}");
+    }
+}
+
+#[test]
+fn a_flapping_site_is_measured_and_a_broken_one_has_no_baseline() {
+    let server = serve(|asked| if asked.number % 4 == 1 { page(503, &[], "") } else { html("x") });
+    let site = read(&check(server, "")).unwrap();
+    let baseline = Baseline::measure(&site, &Settings::default(), 8, &|_, _| {}).unwrap();
+    let flaky: Vec<(usize, f64)> = baseline.flaky().map(|t| (t.failed, t.false_fail_rate)).collect();
+    assert_eq!((baseline.runs, flaky), (8, vec![(2, 0.25)]));
+    assert_eq!(baseline.tests[0].mismatches[0].seen, "503");
+    let broken = serve(|_| page(503, &[], ""));
+    let error = Baseline::measure(&read(&check(broken, "")).unwrap(), &Settings::default(), 2, &|_, _| {});
+    assert!(
+        error.unwrap_err().to_string().contains("page (2 of 2 runs; GET http://"),
+        "it says which and how"
+    );
+}
+
+#[test]
 fn checks_run_side_by_side_and_stop_when_told() {
     let server = serve(|_| [vec![Piece::Wait(Duration::from_millis(300))], html("x")].concat());
     let mut text = format!("version = 1\nurl = \"http://{server}/\"\n");
@@ -340,4 +395,28 @@ fn checks_run_side_by_side_and_stop_when_told() {
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     assert!(outcomes.tests.len() < 8, "{}", outcomes.tests.len());
+}
+
+#[test]
+fn a_check_that_runs_is_broken_off_when_told() {
+    let minutes = Duration::from_mins(10);
+    let server = serve(move |asked| match asked.path.as_str() {
+        // The other one runs when this one ends.
+        "/quick" => [vec![Piece::Wait(Duration::from_millis(300))], html("x")].concat(),
+        _ => {
+            vec![Piece::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n".to_vec()), Piece::Wait(minutes)]
+        }
+    });
+    let text = format!(
+        "version = 1\nurl = \"http://{server}/\"\ntime_limit = \"10m\"\n\
+         [[http]]\nname = \"slow\"\n[[http.request]]\nurl = \"/\"\n[[http]]\nname = \"quick\"\n[[http.request]]\nurl = \"/quick\"\n"
+    );
+    let settings = Settings::default();
+    let stop = settings.stop.clone();
+    let began = Instant::now();
+    let outcomes = doorward_site::run(&read(&text).unwrap(), &settings, &|_| {
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(began.elapsed() < minutes / 10);
+    assert_eq!(outcomes.tests.iter().map(|t| t.test.0.as_str()).collect::<Vec<_>>(), ["quick"]);
 }

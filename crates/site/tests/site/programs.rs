@@ -59,6 +59,26 @@ fn what_a_program_leaves_behind_does_not_hold_up_the_check() {
 }
 
 #[test]
+fn what_a_program_leaves_behind_goes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pids = folder.path().join("pids");
+    // A daemon, and a child that left the group; both say who they are before the program ends.
+    let text = format!(
+        "f={}; (setsid sh -c 'echo $$ >> '$f'; exec sleep 600' > /dev/null 2>&1 &); sh -c 'echo $$ >> '$f'; exec sleep 600' & \
+         while [ $(cat $f 2> /dev/null | wc -l) -lt 2 ]; do sleep 0.01; done",
+        pids.display()
+    );
+    assert_eq!(why(&one(&script("command", &text, ""))), "");
+    let pids = std::fs::read_to_string(pids).unwrap();
+    assert_eq!(pids.lines().count(), 2);
+    for pid in pids.lines() {
+        // Gone, or dead and not yet reaped by whoever inherited it.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+    }
+}
+
+#[test]
 fn output_without_end_is_read_and_forgotten() {
     let outcome = one(&script("command", "head -c 100000000 /dev/zero; exit 4", "status = 4"));
     assert_eq!(why(&outcome), "");

@@ -15,6 +15,8 @@ fn settings() -> RecordSettings {
         hosts: Vec::new(),
         max_pages: NonZeroUsize::new(20).unwrap(),
         ignore_robots: false,
+        time_limit: None,
+        pause: None,
         allow_post: false,
     }
 }
@@ -143,6 +145,35 @@ fn flapping_pages_are_left_out() {
 }
 
 #[test]
+fn what_leads_off_the_site_or_has_no_end_is_left_out() {
+    let server = serve(|asked| match asked.path.as_str() {
+        "/" => html(
+            "<a href=/out>o</a><a href=/huge>h</a><a href=/%>d</a><a href='http://[1'>b</a></p></a><a href=/well",
+        ),
+        "/out" => page(302, &["Location: http://evil.example/"], ""),
+        "/huge" => vec![
+            Piece::Bytes(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n".to_vec()),
+            Piece::Forever(b"<a href=/never>n</a>".repeat(4096), Duration::ZERO),
+        ],
+        "/sitemap.xml" => page(200, &[], "<urlset><url><loc>/mapped</loc><url></urlset><loc>"),
+        "/mapped" => html("mapped"),
+        _ => page(404, &[], ""),
+    });
+    let recorded = record(&format!("http://{server}/"), "", &settings()).unwrap();
+    assert_eq!(names(&recorded)[0], "GET /");
+    let why = |path: &str| {
+        let refused = recorded.refused.iter().find(|r| r.url.path() == path);
+        refused.unwrap_or_else(|| panic!("{path}: {:?}", recorded.refused)).why.clone()
+    };
+    assert!(why("/out").contains("http://evil.example/, which is not of the site"), "{}", why("/out"));
+    assert_eq!(why("/huge"), "larger than 8MiB");
+    let away = serve(|_| page(302, &["Location: https://evil.example/"], ""));
+    let ignored = RecordSettings { ignore_robots: true, ..settings() };
+    let away = record(&format!("http://{away}/"), "", &ignored).unwrap_err().to_string();
+    assert!(away.contains("https://evil.example/, which is not of the site"), "{away}");
+}
+
+#[test]
 fn a_certificate_of_ones_own_is_pinned() {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let server = serve_tls(&certified, |_| html("<p>a page</p>"));
@@ -169,8 +200,35 @@ fn pages_that_hang_do_not_stop_the_rest() {
         "/hangs" => vec![Piece::Wait(Duration::from_mins(5))],
         _ => page(404, &[], ""),
     });
-    let recorded = record(&format!("http://{server}/"), "", &settings()).unwrap();
+    let short = RecordSettings { time_limit: "1s".parse().ok(), ..settings() };
+    let recorded = record(&format!("http://{server}/"), "", &short).unwrap();
     assert_eq!(names(&recorded), ["GET /", "GET /well"]);
     assert!(recorded.refused[0].why.contains("the time limit was reached"), "{:?}", recorded.refused);
-    assert!(began.elapsed() < Duration::from_mins(2));
+    assert_eq!(recorded.site.time_limit, short.time_limit, "its checks are as patient as the recording");
+    assert!(began.elapsed() < Duration::from_mins(1));
+}
+
+#[test]
+fn what_changes_slowly_is_seen_after_a_pause() {
+    let found = |pause: Option<&str>| {
+        let fetched = AtomicUsize::new(0);
+        let server = serve(move |asked| match asked.path.as_str() {
+            // It changes when the usual rounds are over.
+            "/" => html(&format!(
+                "<p>Edition of the day: {}</p>\n{}",
+                fetched.fetch_add(1, Ordering::Relaxed) / 4,
+                "<p>A long text that stays as it is, whatever happens.</p>".repeat(10)
+            )),
+            _ => page(404, &[], ""),
+        });
+        let settings = RecordSettings { pause: pause.map(|p| p.parse().unwrap()), ..settings() };
+        let recorded = record(&format!("http://{server}/"), "", &settings).unwrap();
+        (recorded.site.http[0].request[0].expect.ignore.len(), recorded.loose.len())
+    };
+    assert_eq!(
+        found(None),
+        (0, 1),
+        "it has no clock, so nothing is waited for, and its content is not compared"
+    );
+    assert_eq!(found(Some("1s")), (1, 0));
 }

@@ -28,6 +28,8 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
         tls: (tls != Tls::default()).then_some(tls),
         hosts: args.host.clone(),
         max_pages: args.max_pages,
+        time_limit: args.time_limit,
+        pause: args.pause,
         ignore_robots: args.ignore_robots,
         allow_post: args.allow_post,
     };
