@@ -4,6 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::site::{SiteCoverage, TestExchange, TestRate};
+
 /// The version of this form. It grows when a name changes its meaning or goes; new names may come without it.
 pub const TRIAL_VERSION: u32 = 1;
 
@@ -36,9 +38,12 @@ pub struct TrialReport {
     /// Whether that trial went as far as applying does: packages removed, and tested after a reboot.
     pub as_applied: bool,
     /// The tests, and how often each fails by itself.
-    pub tests: Vec<TrialTest>,
+    pub tests: Vec<TestRate>,
     /// Runs of the tests on the untouched site.
     pub baseline_runs: usize,
+    /// What of the host's web servers, and of what visitors ask for, the tests touch, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<SiteCoverage>,
     /// How the place differs from the host, where that is known.
     pub differences: Vec<PlaceDifference>,
     /// How long it took, in seconds.
@@ -110,23 +115,9 @@ pub struct FailedTest {
     /// How, in words.
     pub how: String,
     /// What was asked and answered on the untouched site.
-    pub good: Vec<AskedAndAnswered>,
+    pub good: Vec<TestExchange>,
     /// What was asked and answered in the trial.
-    pub bad: Vec<AskedAndAnswered>,
-}
-
-/// One question and its answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AskedAndAnswered {
-    /// What was asked.
-    pub asked: String,
-    /// The status of the answer, where its protocol has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<i32>,
-    /// Size of the answer, in bytes.
-    pub size: u64,
-    /// Its beginning, without what the test ignores; empty where it is no text.
-    pub text: String,
+    pub bad: Vec<TestExchange>,
 }
 
 /// A step that could not be tried.
@@ -136,17 +127,6 @@ pub struct NotTried {
     pub step: String,
     /// Why.
     pub why: String,
-}
-
-/// A test of the site.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct TrialTest {
-    /// Its name.
-    pub test: String,
-    /// Share of the runs on the untouched site that it failed.
-    pub false_fail_rate: f64,
-    /// With a confidence of 95 %, it fails no more often than this.
-    pub at_most: f64,
 }
 
 /// Something that is not as on the host.

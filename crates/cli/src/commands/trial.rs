@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use doorward_assess::Assessment;
 use doorward_linux_change::state_directory;
+use doorward_linux_files::Tree;
+use doorward_model::site::SiteCoverage;
 use doorward_model::trial::TrialPlace;
 use doorward_model::{Snapshot, State};
 use doorward_plan::{Action, KeepReason, Options, Plan, StepId};
@@ -31,13 +33,14 @@ use doorward_trial::{Candidates, Lane, LaneError, Record, Trial, TrialError};
 pub(crate) use agent::serve;
 
 use crate::args::TrialArgs;
+use crate::commands::site::check::{self, report};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::progress::Trials;
 use crate::source::One;
 use crate::state::program;
-use crate::{judge, output, source};
+use crate::{judge, output, served, source};
 use copies::{AGENT, CopyLane, Kind, Wanted};
 use host::HostLane;
 use link::Link;
@@ -53,7 +56,7 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
     let began = Instant::now();
     super::undo::must_be_root("doorward trial")?;
     let config = Config::load(&args.judge)?;
-    let site = super::site::check::read(&args.site)?;
+    let site = check::read(&args.site)?;
     eprintln!("doorward: looking at this host");
     let (knowledge, snapshot) = One::ThisHost(None).read(&config)?;
     let index = judge::index(&knowledge, &snapshot, &config)?;
@@ -126,6 +129,7 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
         proof: &proof,
         not_tried: &not_tried,
         differences: &differences,
+        coverage: args.place.host.is_none().then(|| touched(&site, &snapshot)).flatten(),
         took: began.elapsed(),
     });
     if let Some(file) = &args.output {
@@ -369,6 +373,13 @@ fn own_services(plan: &Plan, assessment: &Assessment<'_>) -> Vec<String> {
     let services = found.iter().rev().map(|node| &graph.services()[*node]);
     let running = services.filter(|s| s.state == State::Running && s.name.ends_with(".service"));
     running.map(|service| service.name.clone()).collect()
+}
+
+/// What of this host's web servers the tests touch, and of what its visitors ask for.
+fn touched(site: &Site, snapshot: &Snapshot) -> Option<SiteCoverage> {
+    let endpoints = served::endpoints(snapshot);
+    let (logs, unread) = served::read_logs(snapshot, &Tree::open(Path::new("/")).ok()?);
+    Some(report::coverage(doorward_site::coverage(site, &endpoints, &logs), unread))
 }
 
 /// All tests take no longer.

@@ -14,8 +14,8 @@ use crate::progress::Checks;
 use crate::{output, source};
 
 mod known;
-mod report;
-mod text;
+pub(crate) mod report;
+pub(crate) mod text;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let site = read(&args.file)?;

@@ -5,11 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use doorward_model::Snapshot;
-use doorward_model::trial::{AskedAndAnswered, KeptStep, TrialPlace, TrialReport};
+use doorward_model::site::TestExchange;
+use doorward_model::trial::{KeptStep, TrialPlace, TrialReport};
 use doorward_report::escape;
 use doorward_search::Progress;
 use doorward_trial::{Manner, Observer, Record, Rehearsal};
 
+use crate::commands::site::check::text::touched;
 use crate::output;
 use crate::progress::Trials;
 
@@ -129,6 +131,12 @@ pub(super) fn text(report: &TrialReport) -> String {
     }
     out.push('\n');
     out.push_str(&rests_on(report));
+    for line in report.coverage.iter().flat_map(touched) {
+        let _ = writeln!(out, "{line}");
+    }
+    if !report.differences.is_empty() {
+        out.push_str("\nThe copy is not in all like this host:\n");
+    }
     for difference in &report.differences {
         let _ = writeln!(out, "  {} {}", escape(&difference.what), escape(&difference.how));
     }
@@ -171,7 +179,7 @@ fn beside(out: &mut String, kept: &KeptStep) {
 }
 
 /// The first lines of an answer that the other has not.
-fn new_lines(answer: &AskedAndAnswered, other: &AskedAndAnswered) -> Vec<String> {
+fn new_lines(answer: &TestExchange, other: &TestExchange) -> Vec<String> {
     let known: Vec<&str> = other.text.lines().map(str::trim).collect();
     let lines = answer.text.lines().map(str::trim).filter(|line| !line.is_empty() && !known.contains(line));
     lines.take(MOST_LINES).map(|line| line.chars().take(90).collect()).collect()

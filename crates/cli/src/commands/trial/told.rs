@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use doorward_model::site::{SiteCoverage, TestRate};
 use doorward_model::trial::{
-    AskedAndAnswered, FailedTest, KeptStep, NotTried, PlaceDifference, ShutStep, TRIAL_VERSION, TrialPlace,
-    TrialReport, TrialTest, UnmissedService,
+    FailedTest, KeptStep, NotTried, PlaceDifference, ShutStep, TRIAL_VERSION, TrialPlace, TrialReport,
+    UnmissedService,
 };
 use doorward_plan::{Action, Plan, Step, StepId, Units};
 use doorward_site::{Baseline, Outcome, Site};
 use doorward_trial::{Failure, Kept, Proof, Proved};
+
+use crate::commands::site::check::report::exchange;
 
 /// What is told.
 pub(super) struct Facts<'a> {
@@ -19,6 +22,7 @@ pub(super) struct Facts<'a> {
     pub(super) proof: &'a Proof,
     pub(super) not_tried: &'a [(String, String)],
     pub(super) differences: &'a [(String, String)],
+    pub(super) coverage: Option<SiteCoverage>,
     pub(super) took: Duration,
 }
 
@@ -36,8 +40,9 @@ pub(super) fn report(of: &Facts<'_>) -> TrialReport {
         trial: proved.trial,
         only_disabled: proved.only_disabled && of.proof.as_applied && uninstalls(of.plan, &proved.step),
     });
-    let test = |measured: &doorward_site::Measured| TrialTest {
+    let test = |measured: &doorward_site::Measured| TestRate {
         test: measured.test().0.clone(),
+        failed: measured.failed,
         false_fail_rate: measured.false_fail_rate,
         at_most: measured.at_most,
     };
@@ -59,6 +64,7 @@ pub(super) fn report(of: &Facts<'_>) -> TrialReport {
         as_applied: of.proof.as_applied,
         tests: of.baseline.tests.iter().map(test).collect(),
         baseline_runs: of.baseline.runs,
+        coverage: of.coverage.clone(),
         differences: of.differences.iter().map(difference).collect(),
         seconds: of.took.as_secs_f64(),
     }
@@ -80,15 +86,7 @@ fn needed(plan: &Plan, kept: &Kept) -> KeptStep {
 }
 
 fn failed(failure: &Failure) -> FailedTest {
-    let exchanges = |outcome: &Outcome| {
-        let one = |e: &doorward_site::Exchange| AskedAndAnswered {
-            asked: e.asked.clone(),
-            status: e.status,
-            size: e.size,
-            text: e.text.clone(),
-        };
-        outcome.exchanges.iter().map(one).collect()
-    };
+    let exchanges = |outcome: &Outcome| outcome.exchanges.iter().map(exchange).collect();
     let (good, bad) = failure
         .outcomes
         .as_ref()

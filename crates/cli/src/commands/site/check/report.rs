@@ -44,7 +44,7 @@ fn mismatch(mismatch: &Mismatch) -> TestMismatch {
     TestMismatch { place, what, expected, seen }
 }
 
-fn exchange(exchange: &Exchange) -> TestExchange {
+pub(crate) fn exchange(exchange: &Exchange) -> TestExchange {
     let Exchange { asked, status, size, sha256, text } = exchange.clone();
     TestExchange { asked, status, size, sha256: sha256.to_string(), text }
 }
@@ -55,7 +55,7 @@ fn rate(rate: Rate) -> TestRate {
 }
 
 /// What the tests touch, in the published form.
-pub(super) fn coverage(coverage: Coverage, logs_unread: Vec<SiteLogUnread>) -> SiteCoverage {
+pub(crate) fn coverage(coverage: Coverage, logs_unread: Vec<SiteLogUnread>) -> SiteCoverage {
     let endpoint =
         |(e, touched): (doorward_site::Endpoint, bool)| SiteEndpoint { host: e.host, port: e.port, touched };
     SiteCoverage {

@@ -54,7 +54,7 @@ pub(super) fn text(site: &Site, runs: &[Outcomes], coverage: Option<&SiteCoverag
 }
 
 /// What the tests touch, and what they do not.
-fn touched(coverage: &SiteCoverage) -> Vec<String> {
+pub(crate) fn touched(coverage: &SiteCoverage) -> Vec<String> {
     let mut out = vec![String::new()];
     let all = coverage.endpoints.len();
     if all > 0 {
@@ -86,12 +86,7 @@ fn touched(coverage: &SiteCoverage) -> Vec<String> {
 }
 
 /// What of the logs' paths the tests touch, in one line.
-pub(in super::super) fn paths_line(
-    touched: usize,
-    paths: usize,
-    requests_touched: u64,
-    requests: u64,
-) -> String {
+pub(crate) fn paths_line(touched: usize, paths: usize, requests_touched: u64, requests: u64) -> String {
     format!(
         "The tests touch {touched} of {paths} paths that the logs know, and so {requests_touched} of {requests} requests"
     )
