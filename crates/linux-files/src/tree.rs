@@ -12,12 +12,16 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
 /// Largest file that [`Tree::read`] takes unless told otherwise: configuration is small, anything above is hostile.
 pub const CONFIG_LIMIT: u64 = 4 << 20;
 
 /// How many symbolic links one path may go through, as in the kernel.
 const LINK_LIMIT: usize = 40;
+
+/// How often a file is opened anew that the kernel gave up on.
+const ATTEMPTS: usize = 1000;
 
 /// A Linux file tree.
 #[derive(Debug)]
@@ -226,9 +230,13 @@ impl Tree {
             return Ok(rustix::fs::openat(&self.root, relative, flags, Mode::empty())?);
         }
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        match rustix::fs::openat2(&self.root, relative, flags, Mode::empty(), resolve) {
-            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => self.open_resolved(path, flags),
-            other => Ok(other?),
+        let open = || rustix::fs::openat2(&self.root, relative, flags, Mode::empty(), resolve);
+        // The kernel gives up on a `..` when anything is renamed or mounted meanwhile, wherever that is (openat2(2)).
+        let opened = (0..ATTEMPTS).map(|_| open()).find(|opened| !matches!(opened, Err(Errno::AGAIN)));
+        match opened {
+            Some(Err(Errno::NOSYS | Errno::PERM)) => self.open_resolved(path, flags),
+            Some(other) => Ok(other?),
+            None => Err(Errno::AGAIN.into()),
         }
     }
 
@@ -277,6 +285,32 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let tree = Tree::open(dir.path()).unwrap();
         (dir, tree)
+    }
+
+    #[test]
+    fn what_is_renamed_elsewhere_does_not_hide_a_file() {
+        let (dir, tree) = tree();
+        std::fs::create_dir_all(dir.path().join("usr/lib")).unwrap();
+        std::fs::create_dir(dir.path().join("etc")).unwrap();
+        std::fs::write(dir.path().join("usr/lib/os-release"), "ID=a").unwrap();
+        symlink("../usr/lib/os-release", dir.path().join("etc/os-release")).unwrap();
+        let is_done = std::sync::atomic::AtomicBool::new(false);
+        let rename = || {
+            let elsewhere = tempfile::tempdir().unwrap();
+            let [a, b] = ["a", "b"].map(|name| elsewhere.path().join(name));
+            std::fs::create_dir(&a).unwrap();
+            while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                std::fs::rename(&a, &b).unwrap();
+                std::fs::rename(&b, &a).unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(rename);
+            scope.spawn(rename);
+            let failed = (0..100_000).find_map(|_| tree.open_file("etc/os-release").err());
+            is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(failed.is_none(), "{failed:?}");
+        });
     }
 
     #[test]
