@@ -49,7 +49,7 @@ pub struct Copy {
     differences: Vec<Difference>,
     took: Duration,
     line: BufReader<UnixStream>,
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// The folder of a socket, which goes with it.
@@ -90,7 +90,7 @@ impl Copy {
             differences: Vec::new(),
             took: Duration::ZERO,
             line: BufReader::new(stream),
-            _folder: folder,
+            folder,
         };
         let order = Order {
             name,
@@ -115,6 +115,18 @@ impl Copy {
     /// What is not as on the host, as far as its disks go.
     pub fn differences(&self) -> &[Difference] {
         &self.differences
+    }
+
+    /// Bytes that it may still write; nothing where that cannot be told, as when it has ended.
+    pub fn room(&self) -> Option<u64> {
+        // Seen through the keeper, in whose mount namespace it lies.
+        let inside = self.folder.0.join("copy");
+        let at = Path::new("/proc")
+            .join(self.keeper.to_string())
+            .join("root")
+            .join(inside.strip_prefix("/").ok()?);
+        let known = rustix::fs::statvfs(&at).ok()?;
+        Some(known.f_bavail * known.f_frsize)
     }
 
     /// From the first step to ready.

@@ -35,6 +35,9 @@ pub enum LaneError {
     /// Everything is back as it was, but it has to end here.
     #[error("{0}")]
     Ended(String),
+    /// It has too little memory or disk to tell anything. Everything is back as it was.
+    #[error("{0}")]
+    NoRoom(String),
     /// Not everything is back as it was.
     #[error("not everything could be put back: {0}")]
     NotRestored(String),

@@ -1,7 +1,7 @@
 //! The options of `doorward trial`.
 
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ pub(crate) struct TrialArgs {
     /// Try on so many copies at the same time
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) lanes: NonZeroUsize,
+    /// Let each copy write so many MiB, which are kept in memory [default: half of what is free, for all together]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) copy_memory: Option<NonZeroU32>,
     /// Ask the site at this address [default: in a copy, this host's first]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) address: Option<IpAddr>,

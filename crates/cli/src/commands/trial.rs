@@ -221,6 +221,7 @@ impl Ground {
         if !(args.place.live || args.place.host.is_some()) {
             let wanted = Wanted {
                 lanes: args.lanes,
+                memory: args.copy_memory.map(|mib| u64::from(mib.get()) << 20),
                 address: args.address,
                 tests: args.tests,
                 fresh: args.fresh.unwrap_or(true),

@@ -138,11 +138,31 @@ fn what_proves_nothing_is_refused() {
     host.succeed(&["mv", "/usr/bin/systemd-nspawn", "/root/"]).unwrap();
     refused(STATIC.tests, &[], 3, "install systemd-container");
     host.succeed(&["mv", "/root/systemd-nspawn", "/usr/bin/"]).unwrap();
+    // A copy that does not boot says why. Of this host, init runs already.
+    host.succeed(&["mv", "/usr/lib/systemd/systemd", "/root/"]).unwrap();
+    refused(STATIC.tests, &[], 3, "could not be booted");
+    host.succeed(&["mv", "/root/systemd", "/usr/lib/systemd/"]).unwrap();
     let nobody = host.run(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM, "trial"]);
     let nobody = nobody.unwrap();
     assert_eq!(nobody.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("only root"));
     assert_eq!(difference(&before, &state(&host)), [""; 0]);
+}
+
+/// A test that fills the copy's disk would make all others fail, whatever is shut.
+#[test]
+fn a_copy_without_room_proves_nothing() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, _client) = booted(&lab);
+    let fills = "[[command]]\nname = \"fill\"\nrun = [\"/bin/sh\", \"-c\", \"head -c 64G /dev/zero > /var/full; true\"]\ntime_limit = \"120s\"\n";
+    host.write_file(SITE, format!("{}\n{fills}", STATIC.tests)).unwrap();
+    let told = doorward(&host, &["trial", "--site", SITE, "--anew", "--copy-memory", "100"]);
+    assert_eq!(told.code, 3, "{}", told.error);
+    assert!(
+        told.error.contains("than the") || told.error.contains("too little free memory"),
+        "{}",
+        told.error
+    );
 }
 
 #[test]

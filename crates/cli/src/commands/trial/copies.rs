@@ -46,11 +46,16 @@ pub(super) struct Kind {
 /// What the user says about them.
 pub(super) struct Wanted {
     pub(super) lanes: NonZeroUsize,
+    /// Bytes that each may write.
+    pub(super) memory: Option<u64>,
     pub(super) address: Option<IpAddr>,
     pub(super) tests: NonZeroUsize,
     pub(super) fresh: bool,
     pub(super) settle: Option<Duration>,
 }
+
+/// A copy with less room than that has failed, or soon will.
+const LEAST_ROOM: u64 = 1 << 20;
 
 /// A copy, booted when it is needed.
 pub(super) struct CopyLane {
@@ -88,7 +93,10 @@ impl Kind {
         let names = names.filter(|name| name.parse::<IpAddr>().is_err() && name != "localhost").collect();
         let settings = Settings {
             host_name: snapshot.host.name.clone(),
-            memory: memory()? / SHARE / wanted.lanes.get() as u64,
+            memory: match wanted.memory {
+                Some(bytes) => bytes,
+                None => memory()? / SHARE / wanted.lanes.get() as u64,
+            },
             interfaces,
             names,
             program: program()?,
@@ -152,7 +160,7 @@ impl CopyLane {
         let (limit, stop) = (self.kind.tests_limit, Arc::clone(&self.kind.stop));
         let answer = self.booted()?.tester.ask(&ask, limit, Some(&stop));
         match self.usable(answer)? {
-            Answer::Tested(outcomes) => Ok(outcomes),
+            Answer::Tested(outcomes) => self.has_room().map(|()| outcomes),
             other => Err(unexpected(&other)),
         }
     }
@@ -220,6 +228,18 @@ impl CopyLane {
         Ok(Attempt { outcomes, ..Attempt::default() })
     }
 
+    /// Where there is no room left, tests fail that have nothing to do with what is shut.
+    fn has_room(&self) -> Result<(), LaneError> {
+        let room = self.booted.as_ref().and_then(|booted| booted.copy.room());
+        if room.is_some_and(|room| room < LEAST_ROOM) {
+            return Err(LaneError::NoRoom(format!(
+                "the copy wrote more than the {} MB that it may: --copy-memory gives it more",
+                self.kind.settings.memory >> 20
+            )));
+        }
+        Ok(())
+    }
+
     /// Boots it anew. That it does not come up is an outcome of the trial.
     fn reboot(&mut self) -> Result<Option<String>, LaneError> {
         let Some(Booted { changer, tester, mut copy, .. }) = self.booted.take() else {
@@ -263,6 +283,7 @@ impl CopyLane {
 impl Lane for CopyLane {
     fn attempt(&mut self, plan: &Plan, reboot: bool) -> Result<Attempt, LaneError> {
         let began = Instant::now();
+        let killed = out_of_memory();
         // A copy may die of what is tried; then it is not known whether the trial or chance was at fault.
         let tried = match self.tried(plan, reboot) {
             Err(LaneError::Ended(_)) => {
@@ -273,6 +294,13 @@ impl Lane for CopyLane {
         };
         if reboot || tried.is_err() {
             self.throw_away();
+        }
+        if out_of_memory() > killed {
+            self.throw_away();
+            return Err(LaneError::NoRoom(
+                "this host ran out of memory, and the kernel killed something: fewer --lanes need less"
+                    .to_owned(),
+            ));
         }
         let attempt = match tried {
             Err(LaneError::Ended(why)) => {
@@ -322,6 +350,12 @@ fn interfaces(snapshot: &Snapshot) -> Vec<Interface> {
     };
     let others = snapshot.host.interfaces.iter().filter(|interface| !interface.loopback);
     others.map(one).filter(|interface| !interface.addresses.is_empty()).collect()
+}
+
+/// How often the kernel has killed something since it started, for want of memory; what is killed may be of the site.
+fn out_of_memory() -> i64 {
+    // A kernel that does not tell counts nothing.
+    procfs::vmstat().ok().and_then(|told| told.get("oom_kill").copied()).unwrap_or_default()
 }
 
 /// Bytes of memory that are free.
