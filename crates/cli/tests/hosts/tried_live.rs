@@ -143,3 +143,18 @@ fn a_test_server_is_tried_over_ssh() {
     let differs = difference(&before, &state(&host));
     assert!(differs.iter().all(|line| line.contains("/root/") || line.contains("ssh")), "{differs:?}");
 }
+
+/// A service of this host makes a device and never takes it away, so that it cannot start twice.
+#[test]
+fn what_does_not_come_back_ends_a_live_trial_and_is_told() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, _client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    put(&host);
+    host.succeed(&[PROGRAM, "site", "record", &format!("http://{}/", host.address()), "--output", SITE])
+        .unwrap();
+    let told = doorward(&host, &["trial", "--live", "--anew", "--site", SITE]);
+    assert_eq!(told.code, 7, "{}", told.error);
+    assert!(told.error.contains("start overlay-network.service"), "{}", told.error);
+    assert!(told.error.contains("doorward undo 1 tries again"), "{}", told.error);
+    assert!(doorward(&host, &["status"]).out.contains("changes 1 wait"));
+}

@@ -213,7 +213,7 @@ impl Changer {
         let mut failures = Vec::new();
         while let Some(&id) = self.open.last() {
             let mut journal = Journals::of(&self.state).open(id, IfDamaged::Refuse)?;
-            if journal.state() != State::Open {
+            if journal.state() == State::Undone {
                 failures.push(
                     "the time was over, and everything was put back in the midst of the tests".to_owned(),
                 );
@@ -228,7 +228,10 @@ impl Changer {
 
     fn put_back(&mut self, id: u64, journal: &mut Journal) -> anyhow::Result<Vec<String>> {
         let undone = doorward_change::undo(&mut self.host, journal, Scope::All, &mut ())?;
-        let failures = told(&undone);
+        let mut failures = told(&undone);
+        if !undone.failures.is_empty() && self.switch.is_some() {
+            failures.push(format!("doorward undo {id} tries again"));
+        }
         if undone.failures.is_empty() {
             if self.switch.is_some() {
                 undo::disarm(&self.state, id)?;
