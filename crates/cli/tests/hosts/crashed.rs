@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use doorward_lab::{DiskImage, Host, Lab, open_or_skip, roots};
 
-use super::program::{PLAN, PROGRAM, Planned, doorward, plan, seed};
+use super::program::{PLAN, PROGRAM, Planned, crashes, doorward, plan, seed};
 
 const JOURNAL: &str = "/var/lib/doorward/1.journal";
 /// Moments that one run tries: of the power being cut, and of the program being killed.
@@ -65,9 +65,8 @@ struct Chosen {
 
 impl Chosen {
     fn new(count: usize) -> Self {
-        let number = |name| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
         let seed = seed();
-        let count = number("DOORWARD_CRASHES").map_or(count, |count| count.try_into().unwrap());
+        let count = crashes(count);
         Self { seed, random: fastrand::Rng::with_seed(seed), count }
     }
 

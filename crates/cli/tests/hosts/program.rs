@@ -35,6 +35,11 @@ pub(crate) fn seed() -> u64 {
     seed
 }
 
+/// How many moments a test of crashes tries: `DOORWARD_CRASHES`, or so many.
+pub(crate) fn crashes(usual: usize) -> usize {
+    std::env::var("DOORWARD_CRASHES").map_or(usual, |value| value.parse().unwrap())
+}
+
 pub(crate) fn put(host: &Host) {
     host.put(Path::new(env!("CARGO_BIN_EXE_doorward")), PROGRAM).unwrap();
 }

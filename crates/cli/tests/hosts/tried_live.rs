@@ -6,10 +6,10 @@ use doorward_lab::{Client, Host, Lab, open_or_skip, roots};
 use serde_json::Value;
 
 use super::known::{CONTACT, HOST, RUNNING};
-use super::program::{PLAN, PROGRAM, await_pass, difference, doorward, json, put, seed, state};
+use super::program::{PLAN, PROGRAM, await_pass, crashes, difference, doorward, json, put, seed, state};
 
 const SITE: &str = "/root/site.toml";
-/// Moments at which a trial is killed.
+/// Moments at which a trial is killed; `DOORWARD_CRASHES` for more.
 const MOMENTS: usize = 3;
 /// Everything is back some seconds after a kill, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -61,7 +61,7 @@ fn a_live_trial_that_is_killed_puts_all_back() {
     let Some(lab) = open_or_skip() else { return };
     let (host, _client, before) = booted(&lab);
     let mut random = fastrand::Rng::with_seed(seed());
-    for _ in 0..MOMENTS {
+    for _ in 0..crashes(MOMENTS) {
         let wait = random.u32(2000..15000);
         let script = format!(
             "{PROGRAM} {} 2> /root/told & pid=$!; sleep {}; kill -KILL $pid",
@@ -85,7 +85,7 @@ fn a_power_cut_in_the_midst_of_a_live_trial_puts_all_back() {
     let Some(lab) = open_or_skip() else { return };
     let (mut host, client, before) = booted(&lab);
     let mut random = fastrand::Rng::with_seed(seed());
-    for _ in 0..MOMENTS {
+    for _ in 0..crashes(MOMENTS) {
         let wait = random.u32(2000..15000);
         let words: Vec<String> = [PROGRAM.to_owned()].into_iter().chain(live(&host)).collect();
         let mut trial = host.spawn(&words).unwrap();

@@ -115,7 +115,7 @@ impl Kind {
             own,
             settle: wanted.settle,
         };
-        let tests_limit = super::longest(site, wanted.tests);
+        let tests_limit = super::ground::longest(site, wanted.tests);
         let site = doorward_site::print(site);
         Ok(Self {
             settings,
