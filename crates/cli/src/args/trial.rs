@@ -78,7 +78,8 @@ pub(crate) struct PlaceArgs {
     /// On copies of this host, booted beside it (the default; needs systemd-container)
     #[arg(long)]
     pub(crate) clone: bool,
-    /// On a test server with a copy of the site, over ssh; the plan is that machine's, made there
+    /// On a test server with the same services and a copy of the site, over ssh; doorward is installed there, too, and the
+    /// plan is PLAN or this host's
     #[arg(long, value_name = "USER@HOST")]
     pub(crate) host: Option<String>,
     /// On this host itself: what is shut comes back after each trial, by a timer and at the next boot as well, and at once

@@ -59,6 +59,9 @@ fn run_all(site: &Site, settings: &Settings, times: usize) -> Vec<Outcomes> {
 /// Reads the tests. Programs that they name are run as whoever runs this, so nobody else may have written them.
 pub(crate) fn read(file: &Path) -> anyhow::Result<Site> {
     let name = || file.display().to_string();
+    if file != Path::new("-") && !file.exists() {
+        bail!("{}: there is no such file; doorward site record URL writes the site's tests", name());
+    }
     let text = source::text(file, doorward_site::LONGEST as u64)?;
     let site = doorward_site::read(&text).with_context(name)?;
     if !(site.command.is_empty() && site.suite.is_empty()) && file != Path::new("-") {
