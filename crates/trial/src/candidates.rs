@@ -98,7 +98,9 @@ fn edges(steps: &[&Step]) -> Vec<(usize, usize)> {
     }
     let mut edges = BTreeSet::new();
     for (at, step) in steps.iter().enumerate() {
-        let dependents = step.needed_by.iter().filter_map(|name| of_service.get(name));
+        // What is bound to another address goes on for who needs it.
+        let shuts = step.action.units().is_some();
+        let dependents = step.needed_by.iter().filter(|_| shuts).filter_map(|name| of_service.get(name));
         let along =
             step.action.packages().skip(1).filter_map(|package| of_package.get(package.name.as_str()));
         edges.extend(dependents.chain(along).map(|dependent| (*dependent, at)));

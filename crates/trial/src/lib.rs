@@ -13,7 +13,9 @@
 #![forbid(unsafe_code)]
 
 mod candidates;
+mod carry;
 mod lane;
+mod lead;
 mod priors;
 mod proof;
 mod record;
@@ -24,6 +26,6 @@ pub use candidates::Candidates;
 pub use lane::{Attempt, Lane, LaneError};
 pub use priors::{Expectation, expect};
 pub use proof::{Failure, Kept, Proof, Proved};
-pub use record::{RECORD_VERSION, Record, RecordError, Tried};
+pub use record::{Known, RECORD_VERSION, Record, RecordError, Tried};
 pub use rehearse::{Manner, Rehearsal};
 pub use trial::{Observer, Trial, TrialError};
