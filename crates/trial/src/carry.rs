@@ -66,8 +66,8 @@ impl Carry<'_> {
                 round: tried.round,
                 purpose: tried.purpose,
                 shut: places(&names, set.iter().map(|step| step.0.as_str()), true),
-                failed: places(tests, tried.failures(), holds.failed),
-                passed: places(tests, tried.passed.iter().map(String::as_str), holds.passed),
+                failed: places(tests, tried.fails_in(tests), holds.failed),
+                passed: places(tests, tried.passes_in(tests), holds.passed),
             };
             let is_changed = |item: &Item| self.is_changed(at, &StepId(names[item.index()].clone()));
             let changed: Vec<Item> = problem.items().filter(is_changed).collect();
@@ -97,10 +97,18 @@ impl Carry<'_> {
             let others = self.others(at, tried);
             let is_as_it_was = |steps: &BTreeSet<StepId>| steps.iter().all(|step| !self.is_changed(at, step));
             let counts = |implied: bool| if self.is_exact { same } else { implied };
-            if counts(more) && others.passed && is_as_it_was(&whole.shut) && tried.passes(tests) {
+            if counts(more)
+                && others.passed
+                && is_as_it_was(&whole.shut)
+                && tried.passes_in(tests).count() == tests.len()
+            {
                 passed.push(at + 1);
             }
-            if counts(less) && others.failed && is_as_it_was(&tried.shut) && tried.fails(tests) {
+            if counts(less)
+                && others.failed
+                && is_as_it_was(&tried.shut)
+                && tried.fails_in(tests).next().is_some()
+            {
                 failed.push(at + 1);
             }
         }
@@ -133,17 +141,17 @@ impl Carry<'_> {
     /// Whether results hold with steps that were there and are tried no more. What was off, or could not be tried, runs.
     /// What no plan has any more is shut for good, or is needed now; where neither is sure, both may be.
     fn others(&self, at: usize, tried: &Tried) -> Holds {
-        let was_there = |known: &Known| known.since <= at && known.until.is_none_or(|until| at < until);
-        let others = self
-            .record
-            .steps
-            .iter()
-            .filter(|(step, known)| was_there(known) && !self.candidates.steps().contains(step));
         let mut holds = Holds { passed: true, failed: true };
-        for (step, known) in others {
+        for (step, known) in &self.record.steps {
+            let was_away = known.until.is_some_and(|until| until <= at);
+            if was_away || self.candidates.steps().contains(step) {
+                continue;
+            }
+            let is_same = known.since <= at;
             let was_shut = tried.shut.contains(step);
-            holds.passed &= was_shut || self.plan.step(step).is_some();
-            holds.failed &= !was_shut || self.is_gone(step, known);
+            let was_all_done = was_shut && (!known.removes || tried.removed.contains(step));
+            holds.passed &= self.plan.step(step).is_some() || is_same && was_all_done;
+            holds.failed &= !was_shut || is_same && self.is_gone(step, known);
         }
         holds
     }

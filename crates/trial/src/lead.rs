@@ -87,9 +87,10 @@ impl<'a> Lead<'a> {
     ) -> Result<Option<usize>, TrialError> {
         loop {
             let (passed, failed) = self.carry().shown(rehearsal, manner, &self.tests);
-            self.used.extend(passed.last());
-            if let Some(trial) = passed.last() {
-                return Ok(Some(*trial));
+            // The first of them is the one that was seen when this was asked before.
+            if let Some(&trial) = passed.first() {
+                self.used.insert(trial);
+                return Ok(Some(trial));
             }
             let by_chance = |number: &usize| {
                 let names = self.trial.record.trials[number - 1].failures();
@@ -99,7 +100,7 @@ impl<'a> Lead<'a> {
             };
             let tries = if self.is_noisy() { TRIES } else { 1 };
             if failed.len() >= tries || !failed.iter().all(by_chance) {
-                self.used.extend(failed);
+                self.used.extend(failed.iter().take(tries));
                 return Ok(None);
             }
             self.trial.observer.round(manner, None, std::slice::from_ref(rehearsal));
@@ -204,10 +205,9 @@ impl<'a> Lead<'a> {
     /// What the last trial tells the search.
     fn answer(&self) -> Vec<Outcome> {
         let last = self.trial.record.trials.last();
-        let of = |test: &String| match last {
-            Some(last) if last.passed.contains(test) => Outcome::Passed,
-            Some(last) if last.failures().any(|failed| failed == test) => Outcome::Failed,
-            _ => Outcome::Unknown,
+        let passed: BTreeSet<&str> = last.into_iter().flat_map(|last| last.passes_in(&self.tests)).collect();
+        let of = |test: &String| {
+            if passed.contains(test.as_str()) { Outcome::Passed } else { Outcome::Failed }
         };
         self.tests.iter().map(of).collect()
     }
@@ -222,7 +222,9 @@ impl<'a> Lead<'a> {
         let pair = unsteady.trials.and_then(|(passed, failed)| Some((trial(passed)?, trial(failed)?)));
         let both = pair.map(|(passed, failed)| failed.failed.iter().filter(|at| passed.passed.contains(at)));
         let known: BTreeSet<usize> = both.into_iter().flatten().map(|at| *at as usize).collect();
-        let names: Vec<String> = known.iter().map(|at| self.tests[*at].clone()).collect();
+        // What could not be shut failed everything.
+        let told = if known.contains(&0) { 1 } else { known.len() };
+        let names: Vec<String> = known.iter().take(told).map(|at| self.tests[*at].clone()).collect();
         self.trial.observer.unsteady(&names);
         self.noise = self.rates(&known);
         self.flaky.extend(known);

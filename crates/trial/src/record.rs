@@ -9,6 +9,7 @@ use doorward_site::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::Manner;
+use crate::rehearse::removes;
 
 /// The version of the file. It grows when a name changes its meaning or goes.
 pub const RECORD_VERSION: u32 = 1;
@@ -31,6 +32,9 @@ pub struct Record {
 pub struct Known {
     /// What it does: another version of a package makes it another step.
     pub does: String,
+    /// Whether packages go with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removes: bool,
     /// Services that it shuts, of those that the plan recorded.
     pub services: BTreeSet<String>,
     /// It was that from this trial on, from 0.
@@ -70,14 +74,17 @@ pub struct Tried {
 pub(crate) const WHOLE: &str = "what is shut can be shut, and what stays runs";
 
 impl Tried {
-    /// Whether all of these tests passed.
-    pub(crate) fn passes(&self, tests: &[String]) -> bool {
-        tests.iter().all(|test| self.passed.contains(test))
+    /// Those of the tests that passed, as the search is told: none, where not all could be shut.
+    pub(crate) fn passes_in<'t>(&self, tests: &'t [String]) -> impl Iterator<Item = &'t str> {
+        let passed = |test: &&String| self.problem.is_none() && self.passed.contains(test);
+        tests.iter().filter(passed).map(String::as_str)
     }
 
-    /// Whether some of these tests failed.
-    pub(crate) fn fails(&self, tests: &[String]) -> bool {
-        self.failures().any(|failed| tests.iter().any(|test| test == failed))
+    /// Those that failed: all, where not all could be shut. They may not have been run then, and a search that is never
+    /// told of a test would ask for ever.
+    pub(crate) fn fails_in<'t>(&self, tests: &'t [String]) -> impl Iterator<Item = &'t str> {
+        let failed = |test: &&String| self.problem.is_some() || self.failures().any(|failed| failed == *test);
+        tests.iter().filter(failed).map(String::as_str)
     }
 
     /// The names of the tests that failed.
@@ -177,7 +184,8 @@ impl Record {
                 let services = step.action.units().into_iter().flat_map(Units::names);
                 let recorded = services.filter(|name| plan.recorded.services.contains_key(name.as_ref()));
                 let services = recorded.map(std::borrow::Cow::into_owned).collect();
-                self.steps.insert(step.id.clone(), Known { does, services, since: now, until: None });
+                let known = Known { does, removes: removes(step), services, since: now, until: None };
+                self.steps.insert(step.id.clone(), known);
             }
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct World {
     /// A step, and one that has to be shut with it.
     pub(crate) edges: BTreeSet<(StepId, StepId)>,
     pub(crate) left_out: BTreeSet<StepId>,
+    /// Steps of earlier plans whose services are there no more.
+    pub(crate) gone: BTreeSet<StepId>,
     pub(crate) baseline_runs: usize,
 }
 
@@ -47,7 +49,7 @@ pub(crate) fn random(seed: u64) -> World {
     world
 }
 
-fn random_need(world: &World, random: &mut fastrand::Rng) -> Option<Need> {
+pub(crate) fn random_need(world: &World, random: &mut fastrand::Rng) -> Option<Need> {
     let shows = match random.u8(0..6) {
         0 => Shows::Rebooted,
         1 | 2 => Shows::Removed,
@@ -66,7 +68,7 @@ fn random_need(world: &World, random: &mut fastrand::Rng) -> Option<Need> {
     (!any.is_empty()).then_some(Need { any, shows, test })
 }
 
-fn random_step(at: usize, random: &mut fastrand::Rng) -> Step {
+pub(crate) fn random_step(at: usize, random: &mut fastrand::Rng) -> Step {
     match random.u8(0..10) {
         0..5 => uninstall(at),
         5..9 => disable(at),
@@ -119,7 +121,8 @@ pub(crate) fn world(seed: u64, steps: Vec<Step>) -> World {
     };
     let tests = vec![FakeTest { name: "the shop".to_owned(), is_silent: false, errs: 0.0 }];
     let truth = Truth { tests, needs: Vec::new() };
-    World { seed, plan, truth, edges: BTreeSet::new(), left_out: BTreeSet::new(), baseline_runs: 5 }
+    let (edges, none) = (BTreeSet::new(), BTreeSet::new());
+    World { seed, plan, truth, edges, left_out: none.clone(), gone: none, baseline_runs: 5 }
 }
 
 impl World {
@@ -219,7 +222,7 @@ pub(crate) fn rebind(at: usize) -> Step {
         check: None,
     };
     Step {
-        needed_by: (0..at + 3).filter(|other| *other != at).map(service).collect(),
+        needed_by: (0..12).filter(|other| *other != at).map(service).collect(),
         ..step(format!("rebind:s{at}.service"), Action::Rebind(to))
     }
 }
