@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use doorward_plan::{Plan, StepId};
-use doorward_search::{
-    Found, Noise, Outcome, Problem, Purpose, Rates, Round, Search, Settings, StartError, Unsteady,
-};
+use doorward_search::{Found, Noise, Outcome, Problem, Purpose, Round, Search, Settings, StartError};
 use doorward_site::Verdict;
 
 use crate::carry::{Aim, Carry};
 use crate::lane::{Attempt, LaneError};
+use crate::noise::{contradicting, rates};
 use crate::record::WHOLE;
 use crate::trial::{Trial, TrialError};
 use crate::{Candidates, Manner, Rehearsal, Tried};
@@ -32,15 +31,17 @@ pub(crate) struct Lead<'a> {
 
 impl<'a> Lead<'a> {
     pub(crate) fn new(trial: Trial<'a>) -> Self {
-        let measured = &trial.baseline.tests;
-        let names = measured.iter().map(|test| test.test().0.clone());
-        let tests = std::iter::once(WHOLE.to_owned()).chain(names).collect();
-        let flaky: BTreeSet<usize> =
-            (1..).zip(measured).filter(|(_, test)| test.failed > 0).map(|(at, _)| at).collect();
-        let mut lead = Self { trial, tests, noise: Noise::None, flaky, used: BTreeSet::new() };
+        let names = trial.baseline.tests.iter().map(|test| test.test().0.clone());
+        let tests: Vec<String> = std::iter::once(WHOLE.to_owned()).chain(names).collect();
+        let known = (0..tests.len()).filter(|at| trial.record.unsteady.contains(&tests[*at])).collect();
+        let flaky = (1..).zip(&trial.baseline.tests).filter(|(_, test)| test.failed > 0).map(|(at, _)| at);
+        let flaky: BTreeSet<usize> = flaky.collect();
+        let noise = Noise::None;
+        let mut lead = Self { trial, tests, noise, flaky, used: BTreeSet::new() };
         if !lead.flaky.is_empty() {
-            lead.noise = lead.rates(&BTreeSet::new());
+            lead.noise = rates(lead.trial.baseline, &BTreeSet::new());
         }
+        lead.doubt(known);
         lead
     }
 
@@ -74,7 +75,11 @@ impl<'a> Lead<'a> {
             if self.is_noisy() {
                 return Err(TrialError::Unsteady);
             }
-            self.doubt(&unsteady);
+            let known = contradicting(&unsteady);
+            self.doubt(known);
+            if !self.is_noisy() {
+                self.noise = rates(self.trial.baseline, &BTreeSet::new());
+            }
         }
     }
 
@@ -89,7 +94,7 @@ impl<'a> Lead<'a> {
             let (passed, failed) = self.carry().shown(rehearsal, manner, &self.tests);
             // The first of them is the one that was seen when this was asked before.
             if let Some(&trial) = passed.first() {
-                self.used.insert(trial);
+                self.used.extend(failed.iter().take_while(|failed| **failed < trial).chain([&trial]));
                 return Ok(Some(trial));
             }
             let by_chance = |number: &usize| {
@@ -216,30 +221,17 @@ impl<'a> Lead<'a> {
         self.noise != Noise::None
     }
 
-    /// From now on tests are taken to flake: those above all that contradicted themselves.
-    fn doubt(&mut self, unsteady: &Unsteady) {
-        let trial = |number: usize| unsteady.log().trials.get(number - 1);
-        let pair = unsteady.trials.and_then(|(passed, failed)| Some((trial(passed)?, trial(failed)?)));
-        let both = pair.map(|(passed, failed)| failed.failed.iter().filter(|at| passed.passed.contains(at)));
-        let known: BTreeSet<usize> = both.into_iter().flatten().map(|at| *at as usize).collect();
-        // What could not be shut failed everything.
-        let told = if known.contains(&0) { 1 } else { known.len() };
-        let names: Vec<String> = known.iter().take(told).map(|at| self.tests[*at].clone()).collect();
+    /// From now on tests are taken to flake, these above all; in later trials, too.
+    fn doubt(&mut self, known: BTreeSet<usize>) {
+        if known.is_empty() {
+            return;
+        }
+        let names: Vec<String> = known.iter().map(|at| self.tests[*at].clone()).collect();
         self.trial.observer.unsteady(&names);
-        self.noise = self.rates(&known);
+        self.trial.record.unsteady.extend(names);
+        // What cannot be shut now and then fails everything then.
+        let known = if known.contains(&0) { (0..self.tests.len()).collect() } else { known };
+        self.noise = rates(self.trial.baseline, &known);
         self.flaky.extend(known);
-    }
-
-    /// How often each test errs; some did once more than was measured.
-    fn rates(&self, known: &BTreeSet<usize>) -> Noise {
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let baseline = self.trial.baseline;
-        let measured = std::iter::once(0).chain(baseline.tests.iter().map(|test| test.failed));
-        let rate = |(at, failed): (usize, usize)| {
-            let more = usize::from(known.contains(&at));
-            let worst = || Rates::estimate(3, 1).expect("a third");
-            Rates::estimate(count(baseline.runs + more), count(failed + more)).unwrap_or_else(worst)
-        };
-        Noise::Flaky(measured.enumerate().map(rate).collect())
     }
 }

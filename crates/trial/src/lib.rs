@@ -16,6 +16,7 @@ mod candidates;
 mod carry;
 mod lane;
 mod lead;
+mod noise;
 mod priors;
 mod proof;
 mod record;

@@ -65,3 +65,18 @@ pub fn expect(step: &Step, assessment: &Assessment<'_>, index: &Index<'_>) -> Ex
     let needed = Probability::new(needed.min(MOST)).expect("between 0 and 1");
     Expectation { needed, risky }
 }
+
+#[cfg(test)]
+mod tests {
+    use doorward_knowledge::Knowledge;
+
+    use super::*;
+
+    #[test]
+    fn the_kinds_are_classes_of_the_knowledge() {
+        let knowledge = Knowledge::built_in();
+        for class in BY_CLASS.iter().map(|(class, _)| class).chain(&RISKY) {
+            assert!(knowledge.classes.iter().any(|known| known.id == *class), "{class}");
+        }
+    }
+}

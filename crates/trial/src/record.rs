@@ -23,6 +23,9 @@ pub struct Record {
     pub host: String,
     /// All steps that a plan had.
     pub steps: BTreeMap<StepId, Known>,
+    /// Tests that contradicted themselves.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unsteady: BTreeSet<String>,
     /// The trials, in their order.
     pub trials: Vec<Tried>,
 }
@@ -123,6 +126,7 @@ impl Record {
             schema_version: RECORD_VERSION,
             host: plan.host.name.clone(),
             steps: BTreeMap::new(),
+            unsteady: BTreeSet::new(),
             trials: Vec::new(),
         };
         record.meet(plan);

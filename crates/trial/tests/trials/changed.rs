@@ -78,25 +78,24 @@ fn leave(world: &mut World, at: usize, random: &mut fastrand::Rng) -> Step {
     forget(world, at);
     let step = world.plan.steps.remove(at);
     world.edges.retain(|(a, b)| *a != step.id && *b != step.id);
-    let needs = &mut world.truth.needs;
-    let is_last = needs.iter().any(|need| need.any.len() == 1 && need.any.contains(&step.id));
-    if random.bool() && !is_last && step.action.units().is_some() {
-        for need in needs.iter_mut() {
-            need.any.remove(&step.id);
-        }
+    let truth = &mut world.truth;
+    let mut gone = truth.gone.clone();
+    gone.insert(step.id.clone());
+    let is_missed = truth.needs.iter().any(|need| need.any.is_subset(&gone));
+    if random.bool() && !is_missed && step.action.units().is_some() {
+        truth.gone = gone;
         for name in step.action.units().into_iter().flat_map(Units::names) {
             world.plan.recorded.services.remove(name.as_ref());
         }
-        world.gone.insert(step.id.clone());
     } else {
-        needs.retain(|need| !need.any.contains(&step.id));
+        truth.needs.retain(|need| !need.any.contains(&step.id));
     }
     step
 }
 
 /// A step that is new, or there again.
 fn come(world: &mut World, step: Step, random: &mut fastrand::Rng) {
-    world.gone.remove(&step.id);
+    world.truth.gone.remove(&step.id);
     for name in step.action.units().into_iter().flat_map(Units::names) {
         world.plan.recorded.services.insert(name.into_owned(), RecordedService::default());
     }

@@ -44,21 +44,36 @@ pub(crate) struct FakeTest {
 pub(crate) struct Truth {
     pub(crate) tests: Vec<FakeTest>,
     pub(crate) needs: Vec<Need>,
+    /// Steps of earlier plans whose services are there no more.
+    pub(crate) gone: BTreeSet<StepId>,
 }
 
 /// What breaks: tests by place, or none for the shutting itself.
 pub(crate) type Broken = BTreeSet<Option<usize>>;
 
 impl Truth {
+    /// What a trial shows.
     pub(crate) fn broken(&self, shut: &BTreeSet<StepId>, removed: &BTreeSet<StepId>, reboot: bool) -> Broken {
-        let shows = |need: &&Need| match need.shows {
-            Shows::Stopped => need.any.is_subset(shut),
-            Shows::Rebooted => reboot && need.any.is_subset(shut),
-            Shows::Removed => need.any.is_subset(removed),
-        };
-        let broken: Broken = self.needs.iter().filter(shows).map(|need| need.test).collect();
+        let broken = self.missing(shut, removed, reboot);
         // What cannot be shut is not tested.
         if broken.contains(&None) { BTreeSet::from([None]) } else { broken }
+    }
+
+    pub(crate) fn missing(
+        &self,
+        shut: &BTreeSet<StepId>,
+        removed: &BTreeSet<StepId>,
+        reboot: bool,
+    ) -> Broken {
+        let all_in = |need: &Need, done: &BTreeSet<StepId>| {
+            need.any.iter().all(|step| done.contains(step) || self.gone.contains(step))
+        };
+        let shows = |need: &&Need| match need.shows {
+            Shows::Stopped => all_in(need, shut),
+            Shows::Rebooted => reboot && all_in(need, shut),
+            Shows::Removed => all_in(need, removed),
+        };
+        self.needs.iter().filter(shows).map(|need| need.test).collect()
     }
 
     pub(crate) fn outcomes(&self, broken: &Broken, random: &mut fastrand::Rng) -> Outcomes {

@@ -2,8 +2,12 @@
 //!
 //! `DOORWARD_CASES` says how many random cases are tried, `DOORWARD_SEED` which one alone.
 
+mod cases;
 mod changed;
+mod flaky;
 mod host;
+mod lanes;
+mod priors;
 mod proofs;
 mod records;
 mod resumed;
@@ -71,18 +75,22 @@ pub(crate) const USUAL: How = How { lanes: 1, disposable: true, stop_at: None };
 
 /// A trial from a record on.
 pub(crate) fn go_on(world: &World, how: How, record: &mut Record) -> (Result<Proof, TrialError>, Told) {
+    run(world, &mut world.lanes(how.lanes, how.stop_at), how.disposable, record)
+}
+
+/// The same on lanes that are given.
+pub(crate) fn run(
+    world: &World,
+    lanes: &mut [Box<dyn Lane>],
+    disposable: bool,
+    record: &mut Record,
+) -> (Result<Proof, TrialError>, Told) {
     let candidates = Candidates::of(&world.plan, &world.left_out, |step| world.expect(step));
-    let mut lanes: Vec<Box<dyn Lane>> = world.lanes(how.lanes, how.stop_at);
+    let baseline = world.baseline();
     let mut told = Told::default();
-    let trial = Trial {
-        plan: &world.plan,
-        candidates: &candidates,
-        baseline: &world.baseline(),
-        lanes: &mut lanes,
-        disposable: how.disposable,
-        record,
-        observer: &mut told,
-    };
+    let observer = &mut told;
+    let (plan, candidates, baseline) = (&world.plan, &candidates, &baseline);
+    let trial = Trial { plan, candidates, baseline, lanes, disposable, record, observer };
     (trial.run(), told)
 }
 

@@ -102,7 +102,7 @@ fn check_passed(world: &World, disposable: bool, proof: &Proof, record: &Record)
 fn check_witness(world: &World, within: &BTreeSet<StepId>, kept: &Kept, record: &Record) {
     let tried = &record.trials[kept.trial - 1];
     assert!(world.closed([kept.step.clone()]).contains(&kept.needed), "{} for {}", kept.step, kept.needed);
-    let is_within = |id: &StepId| within.contains(id) || world.gone.contains(id);
+    let is_within = |id: &StepId| within.contains(id) || world.truth.gone.contains(id);
     assert!(tried.shut.contains(&kept.needed) && tried.shut.iter().all(is_within), "{kept:?}: {tried:?}");
     assert!(tried.removed.is_empty());
     let told: BTreeSet<&str> = kept.failures.iter().map(|failure| failure.test.as_str()).collect();
@@ -119,8 +119,8 @@ fn check_witness(world: &World, within: &BTreeSet<StepId>, kept: &Kept, record: 
 
 /// The tests that have to fail in a trial.
 fn failures(world: &World, tried: &Tried) -> Vec<Option<String>> {
-    let broken = world.truth.broken(&tried.shut, &tried.removed, tried.manner != Manner::Disabled);
-    broken.iter().map(|test| test.map(|at| world.truth.tests[at].name.clone())).collect()
+    let missing = world.truth.missing(&tried.shut, &tried.removed, tried.manner != Manner::Disabled);
+    missing.iter().map(|test| test.map(|at| world.truth.tests[at].name.clone())).collect()
 }
 
 fn check_failure(world: &World, failure: &Failure, names: &[Option<String>]) {

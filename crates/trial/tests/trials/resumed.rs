@@ -35,7 +35,7 @@ fn a_trial_that_was_stopped_goes_on_as_if_it_had_not_been() {
 #[test]
 fn a_round_that_was_cut_costs_little_more_than_itself() {
     let (cut, uncut, most) = (Cell::new(0), Cell::new(0), Cell::new(0));
-    for_cases(150, |seed| {
+    for_cases(100, |seed| {
         let world = random(seed);
         let mut random = fastrand::Rng::with_seed(seed);
         let how = How { lanes: random.usize(2..5), ..USUAL };

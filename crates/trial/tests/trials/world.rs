@@ -22,8 +22,6 @@ pub(crate) struct World {
     /// A step, and one that has to be shut with it.
     pub(crate) edges: BTreeSet<(StepId, StepId)>,
     pub(crate) left_out: BTreeSet<StepId>,
-    /// Steps of earlier plans whose services are there no more.
-    pub(crate) gone: BTreeSet<StepId>,
     pub(crate) baseline_runs: usize,
 }
 
@@ -120,9 +118,8 @@ pub(crate) fn world(seed: u64, steps: Vec<Step>) -> World {
         recorded: Recorded { services, ..Recorded::default() },
     };
     let tests = vec![FakeTest { name: "the shop".to_owned(), is_silent: false, errs: 0.0 }];
-    let truth = Truth { tests, needs: Vec::new() };
-    let (edges, none) = (BTreeSet::new(), BTreeSet::new());
-    World { seed, plan, truth, edges, left_out: none.clone(), gone: none, baseline_runs: 5 }
+    let truth = Truth { tests, needs: Vec::new(), gone: BTreeSet::new() };
+    World { seed, plan, truth, edges: BTreeSet::new(), left_out: BTreeSet::new(), baseline_runs: 5 }
 }
 
 impl World {
