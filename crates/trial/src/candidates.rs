@@ -98,7 +98,9 @@ fn edges(steps: &[&Step]) -> Vec<(usize, usize)> {
     }
     let mut edges = BTreeSet::new();
     for (at, step) in steps.iter().enumerate() {
-        let dependents = step.needed_by.iter().filter_map(|name| of_service.get(name));
+        // What is bound to another address goes on for who needs it.
+        let shuts = step.action.units().is_some();
+        let dependents = step.needed_by.iter().filter(|_| shuts).filter_map(|name| of_service.get(name));
         let along =
             step.action.packages().skip(1).filter_map(|package| of_package.get(package.name.as_str()));
         edges.extend(dependents.chain(along).map(|dependent| (*dependent, at)));
@@ -108,4 +110,149 @@ fn edges(steps: &[&Step]) -> Vec<(usize, usize)> {
         }
     }
     edges.into_iter().filter(|(dependent, required)| dependent != required).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use doorward_plan::{
+        Action, PLAN_VERSION, PackageVersion, Parts, PlanHost, Prefer, Recorded, Saves, Units,
+    };
+    use doorward_search::Probability;
+
+    use super::*;
+
+    /// A step that shuts a service, and removes packages if any are named.
+    fn step(id: &str, packages: &[&str], needed_by: &[&str], cycle: Option<&str>) -> Step {
+        let units = Units::new(Parts { systemd: vec![format!("{id}.service")], ..Parts::default() }).unwrap();
+        let version = |name: &&str| PackageVersion { name: (*name).to_owned(), version: "1".to_owned() };
+        let action = match packages.split_first() {
+            Some((first, along)) => Action::Uninstall {
+                package: version(first),
+                along: along.iter().map(version).collect(),
+                units,
+            },
+            None => Action::Disable { units },
+        };
+        Step {
+            id: StepId::from(id),
+            on: true,
+            action,
+            why: String::new(),
+            danger: None,
+            undo: String::new(),
+            closes: Vec::new(),
+            needed_by: needed_by.iter().map(|name| format!("{name}.service")).collect(),
+            takes_along: Vec::new(),
+            cycle: cycle.map(StepId::from),
+            saves: Saves::default(),
+            trial: None,
+        }
+    }
+
+    fn plan(steps: Vec<Step>) -> Plan {
+        Plan {
+            schema_version: PLAN_VERSION,
+            doorward: String::new(),
+            host: PlanHost { name: "web".to_owned(), os: "Debian".to_owned() },
+            snapshot: String::new(),
+            prefer: Prefer::Uninstall,
+            steps,
+            recorded: Recorded::default(),
+        }
+    }
+
+    fn of(plan: &Plan, left_out: &[&str]) -> Candidates {
+        let needed = Probability::new(0.1).unwrap();
+        let left_out = left_out.iter().map(|id| StepId::from(*id)).collect();
+        Candidates::of(plan, &left_out, |_| Expectation { needed, risky: false })
+    }
+
+    /// Pairs of a dependent and what it requires, by name.
+    fn pairs(candidates: &Candidates) -> Vec<(&str, &str)> {
+        let name = |at: usize| candidates.steps[at].0.as_str();
+        candidates.edges.iter().map(|(dependent, required)| (name(*dependent), name(*required))).collect()
+    }
+
+    #[test]
+    fn services_that_need_others_require_them() {
+        let plan = plan(vec![
+            step("web", &[], &[], None),
+            step("db", &[], &["web", "own", "db"], None),
+            step("log", &[], &["db"], None),
+        ]);
+        assert_eq!(pairs(&of(&plan, &[])), [("web", "db"), ("db", "log")]);
+    }
+
+    #[test]
+    fn packages_that_are_taken_along_have_to_go() {
+        let plan =
+            plan(vec![step("tool", &["tool", "lib", "own"], &[], None), step("lib", &["lib"], &[], None)]);
+        assert_eq!(pairs(&of(&plan, &[])), [("lib", "tool")]);
+    }
+
+    #[test]
+    fn steps_of_a_cycle_require_each_other() {
+        let cycle = |id| step(id, &[], &[], Some("a"));
+        let plan = plan(vec![cycle("a"), cycle("b"), step("x", &[], &[], None), cycle("c")]);
+        assert_eq!(pairs(&of(&plan, &[])), [("a", "b"), ("a", "c"), ("b", "a"), ("c", "a")]);
+    }
+
+    #[test]
+    fn what_is_bound_elsewhere_needs_nobody_shut() {
+        let rebind = doorward_plan::Rebind {
+            service: "db.service".to_owned(),
+            file: "/etc/db".to_owned(),
+            setting: "bind".to_owned(),
+            from: "0.0.0.0:1".to_owned(),
+            to: "127.0.0.1".to_owned(),
+            check: None,
+        };
+        let bound = Step { action: Action::Rebind(rebind), ..step("db", &[], &["web"], None) };
+        assert_eq!(pairs(&of(&plan(vec![step("web", &[], &[], None), bound]), &[])), []);
+    }
+
+    #[test]
+    fn what_is_left_out_keeps_all_that_it_requires_and_nothing_else() {
+        let off = Step { on: false, ..step("off", &[], &[], None) };
+        let plan = plan(vec![
+            step("top", &[], &[], None),
+            step("web", &[], &["top"], None),
+            step("db", &[], &["web"], None),
+            step("log", &["log", "db"], &["db"], None),
+            step("other", &[], &["top"], None),
+            off,
+        ]);
+        let names = |candidates: &Candidates| -> Vec<String> {
+            candidates.steps().iter().map(|step| step.0.clone()).collect()
+        };
+        assert_eq!(names(&of(&plan, &[])), ["top", "web", "db", "log", "other"]);
+        let out = of(&plan, &["web", "unknown"]);
+        assert_eq!(names(&out), ["top", "other"]);
+        assert_eq!(pairs(&out), [("top", "other")]);
+        assert!(of(&plan, &["top"]).is_empty());
+    }
+
+    #[test]
+    fn among_some_steps_only_their_own_edges_count_and_nothing_is_expected() {
+        let plan = plan(vec![
+            step("web", &["web"], &[], None),
+            step("db", &[], &["web"], None),
+            step("log", &["log"], &["db", "web"], None),
+        ]);
+        let some = Candidates::among(&plan, &BTreeSet::from([StepId::from("web"), StepId::from("log")]));
+        assert_eq!(pairs(&some), [("web", "log")]);
+        assert_eq!(some.expected, [None, None]);
+    }
+
+    #[test]
+    fn the_search_is_told_what_is_expected() {
+        let plan = plan(vec![step("web", &[], &[], None), step("db", &[], &["web"], None)]);
+        let needed = Probability::new(0.3).unwrap();
+        let expect = |step: &Step| Expectation { needed, risky: step.id.0 == "db" };
+        let candidates = Candidates::of(&plan, &BTreeSet::new(), expect);
+        let problem = candidates.problem(&["a".to_owned()]).unwrap();
+        let told: Vec<_> = problem.candidates().iter().map(|c| (c.name.as_str(), c.prior, c.risky)).collect();
+        assert_eq!(told, [("web", Some(needed), false), ("db", Some(needed), true)]);
+        assert_eq!(problem.edges().len(), 1);
+    }
 }

@@ -14,8 +14,11 @@
 #![forbid(unsafe_code)]
 
 mod candidates;
+mod carry;
 mod doubt;
 mod lane;
+mod lead;
+mod noise;
 mod priors;
 mod proof;
 mod record;
@@ -27,6 +30,6 @@ pub use doubt::doubted;
 pub use lane::{Attempt, Lane, LaneError};
 pub use priors::{Expectation, expect};
 pub use proof::{Failure, Kept, Proof, Proved};
-pub use record::{RECORD_VERSION, Record, RecordError, Tried};
+pub use record::{Known, RECORD_VERSION, Record, RecordError, Tried};
 pub use rehearse::{Manner, Rehearsal};
 pub use trial::{Observer, Trial, TrialError};

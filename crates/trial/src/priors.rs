@@ -75,3 +75,18 @@ pub fn expect(step: &Step, plan: &Plan, assessment: &Assessment<'_>, index: &Ind
     let needed = if is_spoken_to { alone * SPOKEN_TO } else { alone };
     Expectation { needed: probability(needed.min(MOST)), risky }
 }
+
+#[cfg(test)]
+mod tests {
+    use doorward_knowledge::Knowledge;
+
+    use super::*;
+
+    #[test]
+    fn the_kinds_are_classes_of_the_knowledge() {
+        let knowledge = Knowledge::built_in();
+        for class in BY_CLASS.iter().map(|(class, _)| class).chain(&RISKY) {
+            assert!(knowledge.classes.iter().any(|known| known.id == *class), "{class}");
+        }
+    }
+}

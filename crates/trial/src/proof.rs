@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use doorward_plan::{Action, Plan, Step, StepId};
+use doorward_plan::{Plan, Step, StepId};
 use doorward_site::{Baseline, Outcome};
 
 use crate::record::WHOLE;
-use crate::rehearse::{disabled, removes};
+use crate::rehearse::disabled;
 use crate::{Record, Tried};
 
 /// What was proved of a plan's steps.
@@ -62,17 +62,17 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Those of a trial, held against the baseline.
+    /// Those of a trial, held against the baseline; of tests that fail by themselves last.
     pub(crate) fn of(tried: &Tried, baseline: &Baseline) -> Vec<Self> {
         let whole =
             tried.problem.iter().map(|how| Self { test: WHOLE.to_owned(), how: how.clone(), outcomes: None });
-        let failed = tried.failed.iter().map(|bad| {
-            let good = baseline.tests.iter().find(|measured| *measured.test() == bad.test);
-            Self {
-                test: bad.test.0.clone(),
-                how: bad.mismatches.first().map_or_else(|| "it was not run".to_owned(), ToString::to_string),
-                outcomes: good.map(|measured| (measured.good.clone(), bad.clone())),
-            }
+        let measured = |bad: &Outcome| baseline.tests.iter().find(|measured| *measured.test() == bad.test);
+        let mut failed: Vec<_> = tried.failed.iter().filter_map(|bad| Some((measured(bad)?, bad))).collect();
+        failed.sort_by_key(|(measured, _)| measured.failed);
+        let failed = failed.into_iter().map(|(measured, bad)| Self {
+            test: bad.test.0.clone(),
+            how: bad.mismatches.first().map_or_else(|| "it was not run".to_owned(), ToString::to_string),
+            outcomes: Some((measured.good.clone(), bad.clone())),
         });
         whole.chain(failed).collect()
     }
@@ -87,7 +87,7 @@ impl Proof {
         for step in &mut plan.steps {
             if let Some(proved) = self.proved.iter().find(|proved| proved.step == step.id) {
                 if step.action.is_change() {
-                    self.unneeded(step, proved, record);
+                    Self::unneeded(step, proved, record);
                 } else {
                     step.trial = Some(format!("no test of the site misses it (trial {})", proved.trial));
                 }
@@ -103,7 +103,7 @@ impl Proof {
         plan
     }
 
-    fn unneeded(&self, step: &mut Step, proved: &Proved, record: &Record) {
+    fn unneeded(step: &mut Step, proved: &Proved, record: &Record) {
         let far = match record.trials.get(proved.trial.wrapping_sub(1)).map(|tried| tried.manner) {
             Some(crate::Manner::Applied) => ", applied as planned, and after a reboot",
             Some(crate::Manner::Rebooted) => ", after a reboot",
@@ -111,11 +111,12 @@ impl Proof {
         };
         let mut said = format!(
             "proved unneeded (trial {} of {}): every test of the site passes without it{far}",
-            proved.trial, self.trials
+            proved.trial,
+            record.trials.len()
         );
-        if proved.only_disabled && removes(step) {
+        if proved.only_disabled {
             said.push_str("; its package stays, for the site misses something of it");
-            *step = Step { takes_along: Vec::new(), ..disabled(step) };
+            *step = disabled(step);
         }
         step.trial = Some(said);
     }
@@ -134,10 +135,4 @@ fn needed(kept: &Kept) -> String {
     };
     let whose = if kept.needed == kept.step { String::new() } else { format!(" for {}", kept.needed) };
     format!("needed{whose} (trial {}): {what}", kept.trial)
-}
-
-/// Whether a step can be done without removing packages at all.
-pub(crate) fn removing(plan: &Plan, steps: &BTreeSet<StepId>) -> BTreeSet<StepId> {
-    let of = plan.steps.iter().filter(|step| steps.contains(&step.id));
-    of.filter(|step| matches!(step.action, Action::Uninstall { .. })).map(|step| step.id.clone()).collect()
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use doorward_plan::{Plan, StepId};
-use doorward_search::{Item, Log, LogError, Problem, Purpose, Trial};
+use doorward_plan::{Action, Plan, Step, StepId, Units};
+use doorward_search::Purpose;
 use doorward_site::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::Manner;
+use crate::rehearse::removes;
 
 /// The version of the file. It grows when a name changes its meaning or goes.
 pub const RECORD_VERSION: u32 = 1;
@@ -20,10 +21,30 @@ pub struct Record {
     pub schema_version: u32,
     /// The host's name.
     pub host: String,
-    /// What each step was when it was tried.
-    pub steps: BTreeMap<StepId, String>,
+    /// All steps that a plan had.
+    pub steps: BTreeMap<StepId, Known>,
+    /// Tests that contradicted themselves.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unsteady: BTreeSet<String>,
     /// The trials, in their order.
     pub trials: Vec<Tried>,
+}
+
+/// A step, as it was when it was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// What it does: another version of a package makes it another step.
+    pub does: String,
+    /// Whether packages go with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removes: bool,
+    /// Services that it shuts, of those that the plan recorded.
+    pub services: BTreeSet<String>,
+    /// It was that from this trial on, from 0.
+    pub since: usize,
+    /// No plan has it from this trial on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<usize>,
 }
 
 /// One trial. It is named by its place in the record, from 1.
@@ -56,9 +77,17 @@ pub struct Tried {
 pub(crate) const WHOLE: &str = "what is shut can be shut, and what stays runs";
 
 impl Tried {
-    /// Whether every test passed.
-    pub fn is_sound(&self) -> bool {
-        self.problem.is_none() && self.failed.is_empty()
+    /// Those of the tests that passed, as the search is told: none, where not all could be shut.
+    pub(crate) fn passes_in<'t>(&self, tests: &'t [String]) -> impl Iterator<Item = &'t str> {
+        let passed = |test: &&String| self.problem.is_none() && self.passed.contains(test);
+        tests.iter().filter(passed).map(String::as_str)
+    }
+
+    /// Those that failed: all, where not all could be shut. They may not have been run then, and a search that is never
+    /// told of a test would ask for ever.
+    pub(crate) fn fails_in<'t>(&self, tests: &'t [String]) -> impl Iterator<Item = &'t str> {
+        let failed = |test: &&String| self.problem.is_some() || self.failures().any(|failed| failed == *test);
+        tests.iter().filter(failed).map(String::as_str)
     }
 
     /// The names of the tests that failed.
@@ -76,31 +105,62 @@ pub enum RecordError {
     Malformed(#[from] serde_json::Error),
     /// It is of another program.
     #[error("it is of version {0}, and this program knows version {RECORD_VERSION}")]
-    Version(u32),
+    Version(u64),
     /// It is of another host.
     #[error("it is of the host {0:?}")]
     Host(String),
+    /// Trials that cannot have been.
+    #[error("it is damaged: trial {trial} {what}")]
+    Damaged {
+        /// The trial's number.
+        trial: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
 }
 
 impl Record {
     /// None yet, of that plan's host.
     pub fn new(plan: &Plan) -> Self {
-        Self {
+        let mut record = Self {
             schema_version: RECORD_VERSION,
             host: plan.host.name.clone(),
-            steps: prints(plan),
+            steps: BTreeMap::new(),
+            unsteady: BTreeSet::new(),
             trials: Vec::new(),
-        }
+        };
+        record.meet(plan);
+        record
     }
 
     /// Reads the file, of the host that the plan is for.
     pub fn read(text: &str, plan: &Plan) -> Result<Self, RecordError> {
-        let record: Self = serde_json::from_str(text)?;
-        if record.schema_version != RECORD_VERSION {
-            return Err(RecordError::Version(record.schema_version));
+        // Told before anything else, as the rest may mean something new.
+        #[derive(Deserialize)]
+        struct Version {
+            schema_version: u64,
         }
+        let Version { schema_version } = serde_json::from_str(text)?;
+        if schema_version != u64::from(RECORD_VERSION) {
+            return Err(RecordError::Version(schema_version));
+        }
+        let record: Self = serde_json::from_str(text)?;
         if record.host != plan.host.name {
             return Err(RecordError::Host(record.host));
+        }
+        let mut round = 0;
+        for (tried, trial) in record.trials.iter().zip(1..) {
+            let damaged = |what| Err(RecordError::Damaged { trial, what });
+            if tried.round < round {
+                return damaged("is of an earlier round than the one before");
+            }
+            if !tried.removed.is_subset(&tried.shut) {
+                return damaged("removed what it did not shut");
+            }
+            if tried.failures().any(|test| tried.passed.iter().any(|passed| passed == test)) {
+                return damaged("has a test that passed and failed");
+            }
+            round = tried.round;
         }
         Ok(record)
     }
@@ -113,62 +173,38 @@ impl Record {
         serde_json::to_string_pretty(self).expect("all of it has a form") + "\n"
     }
 
-    /// The trials of that manner that still tell something about the problem, each with its number.
-    pub(crate) fn carried(
-        &self,
-        problem: &Problem,
-        plan: &Plan,
-        manner: Manner,
-    ) -> Result<(Log, Vec<usize>), LogError> {
-        let now = prints(plan);
-        let changed = |item: &Item| {
-            let name = StepId(problem.candidate(*item).name.clone());
-            self.steps.get(&name).is_some_and(|before| now.get(&name) != Some(before))
-        };
-        let changed: Vec<Item> = problem.items().filter(changed).collect();
-        let names = |all: &dyn Fn(&Tried) -> Vec<String>| -> Vec<String> {
-            let all: BTreeSet<String> = self.trials.iter().flat_map(all).collect();
-            all.into_iter().collect()
-        };
-        let candidates = names(&|tried| tried.shut.iter().map(ToString::to_string).collect());
-        let tests =
-            names(&|tried| tried.passed.iter().cloned().chain(tried.failures().map(str::to_owned)).collect());
-        let place = |all: &[String], name: &str| {
-            all.binary_search_by(|other| other.as_str().cmp(name)).ok().and_then(|at| u32::try_from(at).ok())
-        };
-        let mut log = Log {
-            candidates: problem.candidates().iter().map(|candidate| candidate.name.clone()).collect(),
-            tests: problem.tests().to_vec(),
-            trials: Vec::new(),
-        };
-        let mut numbers = Vec::new();
-        for (at, tried) in self.trials.iter().enumerate().filter(|(_, tried)| tried.manner == manner) {
-            let trial = Trial {
-                round: tried.round,
-                purpose: tried.purpose,
-                shut: tried.shut.iter().filter_map(|step| place(&candidates, &step.0)).collect(),
-                failed: tried.failures().filter_map(|test| place(&tests, test)).collect(),
-                passed: tried.passed.iter().filter_map(|test| place(&tests, test)).collect(),
-            };
-            let alone = Log { candidates: candidates.clone(), tests: tests.clone(), trials: vec![trial] };
-            for kept in alone.carried(problem, &changed)?.trials {
-                log.trials.push(kept);
-                numbers.push(at + 1);
+    /// Takes note of the plan that is tried from now on.
+    pub(crate) fn meet(&mut self, plan: &Plan) {
+        let now = self.trials.len();
+        for (id, known) in &mut self.steps {
+            if plan.step(id).is_none() {
+                known.until.get_or_insert(now);
             }
         }
-        Ok((log, numbers))
+        for step in plan.steps.iter().filter(|step| step.action.is_change()) {
+            let does = does(step);
+            let is_known = self.steps.get(&step.id).is_some_and(|k| k.does == does && k.until.is_none());
+            if !is_known {
+                let services = step.action.units().into_iter().flat_map(Units::names);
+                let recorded = services.filter(|name| plan.recorded.services.contains_key(name.as_ref()));
+                let services = recorded.map(std::borrow::Cow::into_owned).collect();
+                let known = Known { does, removes: removes(step), services, since: now, until: None };
+                self.steps.insert(step.id.clone(), known);
+            }
+        }
     }
 }
 
-/// What each step does, to tell whether it changed.
-fn prints(plan: &Plan) -> BTreeMap<StepId, String> {
-    let print = |step: &doorward_plan::Step| {
-        let units = step.action.units().into_iter().flat_map(doorward_plan::Units::names);
-        let packages = step.action.packages().map(|p| format!("{} {}", p.name, p.version).into());
-        let words: Vec<std::borrow::Cow<'_, str>> = packages.chain(units).collect();
-        (step.id.clone(), words.join(", "))
+/// What a step does, to tell whether it changed.
+fn does(step: &Step) -> String {
+    let units = step.action.units().into_iter().flat_map(Units::names);
+    let packages = step.action.packages().map(|p| format!("{} {}", p.name, p.version).into());
+    let rebound = match &step.action {
+        Action::Rebind(to) => Some(format!("{} {} {}", to.file, to.setting, to.to).into()),
+        _ => None,
     };
-    plan.changes().map(print).collect()
+    let words: Vec<std::borrow::Cow<'_, str>> = packages.chain(units).chain(rebound).collect();
+    words.join(", ")
 }
 
 mod seconds {

@@ -66,7 +66,11 @@ fn what_is_no_site_is_refused() {
     );
     let empty = place("version = 1\nurl = \"http://a/\"\n", 0o644).fails(3, &["site", "check"]);
     assert!(empty.contains("there is no check in it"), "{empty}");
-    assert!(Place::new().fails(3, &["site", "check"]).contains("site.toml: there is no such file; doorward site record"));
+    assert!(
+        Place::new()
+            .fails(3, &["site", "check"])
+            .contains("site.toml: there is no such file; doorward site record")
+    );
     let nobody = Place::new().fails(3, &["site", "record", "http://127.0.0.1:1/"]);
     assert!(nobody.contains("a site that fails cannot be recorded"), "{nobody}");
     assert!(Place::new().fails(2, &["site", "record", "shop"]).contains("relative URL without a base"));
