@@ -1,6 +1,13 @@
 # Shared by the scripts that run many long commands; to be sourced at the project's root.
 
 export CARGO_TERM_COLOR=never
+# rustup puts Rust into its user's folder, where sudo does not look.
+if ! command -v cargo >/dev/null && [[ ${SUDO_USER:-} ]]; then
+    home=$(getent passwd "$SUDO_USER" | cut -d: -f6)
+    if [[ -x $home/.cargo/bin/cargo ]]; then
+        export PATH=$PATH:$home/.cargo/bin RUSTUP_HOME=${RUSTUP_HOME:-$home/.rustup}
+    fi
+fi
 logs=${CARGO_TARGET_DIR:-target}/log
 mkdir -p "$logs"
 

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "chores write files of the project")]
 
 mod bench;
+mod demo;
 mod fuzz;
 mod lab;
 mod schema;
@@ -34,6 +35,8 @@ enum Chore {
     /// Listen on many ports for some minutes (the benchmark runs this in its host)
     #[command(hide = true)]
     Listen(bench::load::Arguments),
+    /// Show the whole way on a real host: audit, plan, trial, apply, undo (needs root)
+    Demo(demo::Arguments),
     /// Fuzz the parsers
     Fuzz(fuzz::Arguments),
     /// Real hosts to test on and to look around in (needs root)
@@ -50,6 +53,7 @@ fn main() -> anyhow::Result<()> {
         Chore::BenchPlan(arguments) => bench::plan::run(&arguments),
         Chore::BenchHives(arguments) => bench::hives::run(&arguments),
         Chore::BenchSearch(arguments) => bench::search::run(&arguments),
+        Chore::Demo(arguments) => demo::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Measure(arguments) => bench::measure::run(&arguments),
         Chore::Listen(arguments) => bench::load::listen(&arguments),

@@ -204,6 +204,6 @@ impl Observer for Steps {
     }
 
     fn undoing(&mut self, step: &StepId, change: &Change) {
-        eprintln!("back  {}: {}", escape(&step.to_string()), escape(&change.to_string()));
+        eprintln!("undo  {}: {}", escape(&step.to_string()), escape(&change.to_string()));
     }
 }

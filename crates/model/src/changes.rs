@@ -39,7 +39,7 @@ pub struct ApplyReport {
     /// What was put back after something went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub put_back: Option<PutBack>,
-    /// Steps that another plan would do now.
+    /// Steps that another plan would do now, without those that this one has off.
     pub left: Vec<String>,
 }
 

@@ -215,12 +215,13 @@ pub(super) fn begun(
     Ok(Journal::create(&journals.path(id), header)?)
 }
 
-/// Closing may open: the steps that another plan would do now.
+/// Closing may open: the steps that another plan would do now, without those that this one has off.
 fn left(config: &Config, plan: &Plan) -> anyhow::Result<Vec<String>> {
     let (knowledge, snapshot) = One::ThisHost(None).read(config)?;
     let index = judge::index(&knowledge, &snapshot, config)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
     let options = doorward_plan::Options { prefer: plan.prefer };
-    let plan = doorward_plan::plan(&assessment, &snapshot, &index, options)?;
-    Ok(plan.changes().map(|step| step.id.to_string()).collect())
+    let another = doorward_plan::plan(&assessment, &snapshot, &index, options)?;
+    let is_off = |id| plan.step(id).is_some_and(|step| !step.on);
+    Ok(another.changes().filter(|step| !is_off(&step.id)).map(|step| step.id.to_string()).collect())
 }

@@ -38,9 +38,9 @@ impl Observer for Told<'_> {
         }
         if let Some(last) = record.trials.last() {
             let names: Vec<&str> = last.failures().collect();
-            let what = match last.shut.len() {
-                1 => last.shut.first().map(|step| format!("without {}", escape(&step.0))).unwrap_or_default(),
-                count => format!("without {count} of the plan's steps"),
+            let what = match (last.shut.len(), last.shut.first()) {
+                (1, Some(step)) => format!("{} off", escape(&step.0)),
+                (steps, _) => format!("{steps} steps off"),
             };
             let came = match (names.as_slice(), &last.problem) {
                 ([], _) => "all tests pass".to_owned(),
@@ -116,7 +116,7 @@ pub(super) fn text(report: &TrialReport) -> String {
     kept(&mut out, report);
     if !report.unmissed.is_empty() {
         let rows = report.unmissed.iter().map(|one| vec![one.service.clone(), one.why.clone()]);
-        table(&mut out, "KEPT, THOUGH NO TEST MISSES IT", "WHY", rows.collect());
+        table(&mut out, "KEPT, MISSED BY NO TEST", "WHY", rows.collect());
     }
     if !report.not_tried.is_empty() {
         let rows = report.not_tried.iter().map(|one| vec![one.step.clone(), one.why.clone()]);
@@ -152,15 +152,21 @@ fn kept(out: &mut String, report: &TrialReport) {
         let whose = if kept.needed == kept.step { String::new() } else { format!(" for {}", kept.needed) };
         let _ = writeln!(
             out,
-            "  {}{}: in trial {} {} failed: {}",
+            "  {}{}: without it, in trial {}, {} fails\n      {}",
             escape(&kept.step),
             escape(&whose),
             kept.trial,
             escape(&kept.test),
-            escape(&kept.how)
+            first_line(&kept.how)
         );
         beside(out, kept);
     }
+}
+
+/// Text that goes on, as a page does, is shown beside the good one.
+fn first_line(text: &str) -> String {
+    let (first, more) = text.split_once('\n').map_or((text, ""), |(first, _)| (first, " …"));
+    format!("{}{more}", escape(first))
 }
 
 /// The last answer that differs, beside the good one: a test ends where it fails.
@@ -220,7 +226,10 @@ fn rests_on(report: &TrialReport) -> String {
         report.baseline_runs,
         if flaky == 0 { String::new() } else { format!(" ({flaky} of them now and then not)") }
     );
-    let _ =
-        writeln!(out, "With one test, no search needs fewer than {:.0} trials.", report.bound_bits.ceil());
+    let _ = writeln!(
+        out,
+        "To find it out with one test that passes or fails takes {:.0} trials at least.",
+        report.bound_bits.ceil()
+    );
     out
 }
