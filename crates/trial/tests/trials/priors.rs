@@ -36,7 +36,8 @@ fn expected(steps: &[&Step], services: &[&str], talk: &[(&str, &str)]) -> Vec<Ex
     snapshot.sort();
     let index = Index::new(&KNOWLEDGE);
     let assessment = assess(&snapshot, &index, &Options::default());
-    let plan = doorward_plan::plan(&assessment, &snapshot, &index, Default::default()).unwrap();
+    let plan =
+        doorward_plan::plan(&assessment, &snapshot, &index, doorward_plan::Options::default()).unwrap();
     steps.iter().map(|step| expect(step, &plan, &assessment, &index)).collect()
 }
 
@@ -99,7 +100,8 @@ fn what_the_plan_keeps_for_the_role_is_likely_needed() {
     let snapshot = Snapshot::default();
     let index = Index::new(&KNOWLEDGE);
     let assessment = assess(&snapshot, &index, &Options::default());
-    let mut plan = doorward_plan::plan(&assessment, &snapshot, &index, Default::default()).unwrap();
+    let mut plan =
+        doorward_plan::plan(&assessment, &snapshot, &index, doorward_plan::Options::default()).unwrap();
     let doubt = Step { id: "keep:nginx.service".into(), ..disable(&["nginx.service"]) };
     let keep = |reason| Action::Keep { service: "nginx.service".to_owned(), reason };
     let mut expected = |reason| {
