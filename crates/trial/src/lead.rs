@@ -12,7 +12,7 @@ use crate::lane::{Attempt, LaneError};
 use crate::noise::{contradicting, rates};
 use crate::record::WHOLE;
 use crate::trial::{Trial, TrialError};
-use crate::{Candidates, Manner, Rehearsal, Tried};
+use crate::{Candidates, Manner, Proof, Rehearsal, Tried};
 
 /// What fails by flaky tests alone is tried again so often in all.
 const TRIES: usize = 3;
@@ -27,6 +27,8 @@ pub(crate) struct Lead<'a> {
     flaky: BTreeSet<usize>,
     /// Numbers of trials that told something.
     used: BTreeSet<usize>,
+    /// The number of the last trial of earlier runs.
+    began: usize,
 }
 
 impl<'a> Lead<'a> {
@@ -36,8 +38,8 @@ impl<'a> Lead<'a> {
         let known = (0..tests.len()).filter(|at| trial.record.unsteady.contains(&tests[*at])).collect();
         let flaky = (1..).zip(&trial.baseline.tests).filter(|(_, test)| test.failed > 0).map(|(at, _)| at);
         let flaky: BTreeSet<usize> = flaky.collect();
-        let noise = Noise::None;
-        let mut lead = Self { trial, tests, noise, flaky, used: BTreeSet::new() };
+        let (noise, began) = (Noise::None, trial.record.trials.len());
+        let mut lead = Self { trial, tests, noise, flaky, used: BTreeSet::new(), began };
         if !lead.flaky.is_empty() {
             lead.noise = rates(lead.trial.baseline, &BTreeSet::new());
         }
@@ -48,6 +50,12 @@ impl<'a> Lead<'a> {
     /// How many trials told something, those of earlier runs included.
     pub(crate) fn trials(&self) -> usize {
         self.used.len()
+    }
+
+    /// What has to be seen once more, where an earlier run alone saw that it passes.
+    pub(crate) fn is_of_earlier_runs(&self, proof: &Proof) -> Option<Rehearsal> {
+        let is_old = proof.passed.is_some_and(|trial| trial <= self.began);
+        (self.trial.again && is_old).then(|| Rehearsal::disabled(proof.steps()))
     }
 
     /// Searches among candidates, going on from the record. The numbers of the report's trials come with it.
@@ -93,7 +101,8 @@ impl<'a> Lead<'a> {
         loop {
             let (passed, failed) = self.carry().shown(rehearsal, manner, &self.tests);
             // The first of them is the one that was seen when this was asked before.
-            if let Some(&trial) = passed.first() {
+            let since = if self.trial.again { self.began } else { 0 };
+            if let Some(&trial) = passed.iter().find(|trial| **trial > since) {
                 self.used.extend(failed.iter().take_while(|failed| **failed < trial).chain([&trial]));
                 return Ok(Some(trial));
             }

@@ -39,6 +39,11 @@ pub enum TrialError {
         "the tests contradict each other too often to prove anything: look at them with doorward site check --repeat 20"
     )]
     Unsteady,
+    /// What passed in an earlier run fails now.
+    #[error(
+        "what passed in earlier trials fails now, so the site or its host has changed: forget them with --anew"
+    )]
+    Changed,
     /// A reboot alone breaks the site.
     #[error(
         "after a reboot the site fails even with nothing shut: the lane cannot be used to prove anything"
@@ -58,6 +63,9 @@ pub struct Trial<'a> {
     pub lanes: &'a mut [Box<dyn Lane>],
     /// Whether they can be rebooted and thrown away, so that what was found can be tried as it will be applied.
     pub disposable: bool,
+    /// Whether what was found has to pass once more as it will be applied, though an earlier run saw it pass: the site may
+    /// have changed in a way that the plan does not show.
+    pub again: bool,
     /// What is known already.
     pub record: &'a mut Record,
     /// Is told how far it is.
@@ -73,8 +81,14 @@ impl Trial<'_> {
         let mut lead = Lead::new(self);
         let mut proof = most(&mut lead, Manner::Disabled)?;
         let bound_bits = proof.bound_bits;
-        if is_disposable && !proof.proved.is_empty() {
+        if proof.proved.is_empty() {
+            // Nothing was found that could have changed since.
+        } else if is_disposable {
             proof = confirmed(&mut lead, proof)?;
+        } else if let Some(rehearsal) = lead.is_of_earlier_runs(&proof) {
+            let trial = lead.passes(&rehearsal, Manner::Disabled)?.ok_or(TrialError::Changed)?;
+            proof.passed = Some(trial);
+            proof.proved.iter_mut().for_each(|proved| proved.trial = trial);
         }
         Ok(Proof { trials: lead.trials(), bound_bits, ..proof })
     }

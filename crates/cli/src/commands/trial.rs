@@ -86,6 +86,7 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
         baseline: &baseline,
         lanes: &mut lanes,
         disposable: place == TrialPlace::Clone,
+        again: true,
         record: &mut record,
         observer: &mut observer,
     };

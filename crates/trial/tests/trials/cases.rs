@@ -154,3 +154,22 @@ fn a_test_that_is_gone_is_no_reason() {
     assert_eq!(kept.failures.iter().map(|failure| failure.test.as_str()).collect::<Vec<_>>(), ["the shop"]);
     assert_eq!(record.trials.len(), before, "nothing is tried again");
 }
+
+#[test]
+fn what_an_earlier_run_saw_pass_passes_once_more() {
+    for disposable in [true, false] {
+        let mut world = world(1, (0..4).map(disable).collect());
+        world.needs(Shows::Stopped, &["disable:s2.service"], Some(0));
+        let how = How { disposable, again: true, ..USUAL };
+        let (proof, mut record) = try_out(&world, how);
+        let before = record.trials.len();
+        let (again, _) = go_on(&world, how, &mut record);
+        assert_eq!(record.trials.len(), before + 1);
+        let again = again.unwrap();
+        assert_eq!((again.passed, again.steps()), (Some(before + 1), proof.steps()));
+        // The site has changed: it needs something else now.
+        world.needs(Shows::Stopped, &["disable:s1.service"], Some(0));
+        let (changed, _) = go_on(&world, how, &mut record);
+        assert!(changed.is_err() || !changed.unwrap().steps().contains(&"disable:s1.service".into()));
+    }
+}

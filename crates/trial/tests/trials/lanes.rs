@@ -62,7 +62,7 @@ fn on(world: &World, errors: &[Option<LaneError>]) -> (TrialError, Record) {
     let mut lanes: Vec<Box<dyn Lane>> =
         (0..).zip(errors).map(|one| Box::new(lane(one)) as Box<dyn Lane>).collect();
     let mut record = Record::new(&world.plan);
-    let (proof, told) = run(world, &mut lanes, true, &mut record);
+    let (proof, told) = run(world, &mut lanes, USUAL, &mut record);
     assert_eq!(told.saved.as_ref(), Some(&record), "what was learned is saved");
     (proof.expect_err("a lane ended"), record)
 }

@@ -69,20 +69,22 @@ pub(crate) struct How {
     pub(crate) disposable: bool,
     /// Lanes stop at this attempt, counted over all of them from 0.
     pub(crate) stop_at: Option<usize>,
+    /// Whether what an earlier run saw pass has to pass once more.
+    pub(crate) again: bool,
 }
 
-pub(crate) const USUAL: How = How { lanes: 1, disposable: true, stop_at: None };
+pub(crate) const USUAL: How = How { lanes: 1, disposable: true, stop_at: None, again: false };
 
 /// A trial from a record on.
 pub(crate) fn go_on(world: &World, how: How, record: &mut Record) -> (Result<Proof, TrialError>, Told) {
-    run(world, &mut world.lanes(how.lanes, how.stop_at), how.disposable, record)
+    run(world, &mut world.lanes(how.lanes, how.stop_at), how, record)
 }
 
 /// The same on lanes that are given.
 pub(crate) fn run(
     world: &World,
     lanes: &mut [Box<dyn Lane>],
-    disposable: bool,
+    how: How,
     record: &mut Record,
 ) -> (Result<Proof, TrialError>, Told) {
     let candidates = Candidates::of(&world.plan, &world.left_out, |step| world.expect(step));
@@ -90,7 +92,8 @@ pub(crate) fn run(
     let mut told = Told::default();
     let observer = &mut told;
     let (plan, candidates, baseline) = (&world.plan, &candidates, &baseline);
-    let trial = Trial { plan, candidates, baseline, lanes, disposable, record, observer };
+    let How { disposable, again, .. } = how;
+    let trial = Trial { plan, candidates, baseline, lanes, disposable, again, record, observer };
     (trial.run(), told)
 }
 
