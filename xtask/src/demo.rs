@@ -66,12 +66,11 @@ struct Demo {
 impl Demo {
     fn boot(lab: &Lab, program: &Path, full: bool) -> anyhow::Result<Self> {
         let screen = Screen::new(full)?;
-        screen.says(&format!(
-            "This boots a Debian 12 host, {}, with {} servers of all kinds, and a neighbour beside it. Of its sites\n\
-             one counts: http://{SITE}/, a contact form.",
-            HOST.name,
-            HOST.ready.len()
-        ));
+        println!(
+            "A Debian 12 host full of servers, {}, is booted, and a neighbour beside it. Of its sites one counts:\n\
+             http://{SITE}/, a contact form.",
+            HOST.name
+        );
         let (host, neighbour) = (lab.host(HOST)?, lab.client()?);
         host.put(program, PROGRAM)?;
         // What a name server would say.
@@ -85,24 +84,24 @@ impl Demo {
         let screen = &self.screen;
 
         screen.title("1. The doors, as a neighbour finds them");
-        screen.says(&format!("The ports of {} below 32768 that answer:", self.host.address()));
+        println!("The ports of {} below 32768 that answer:", self.host.address());
         let before = self.scan()?;
         let names = Names::of(&self.host, PROGRAM)?;
-        screen.says(&before.list());
+        println!("{}", before.list());
 
         screen.title("2. Audit: who opens them, and who needs them");
         self.types(&["doorward"], Lines { first: 20, last: 4 })?;
 
         screen.title("3. What the site has to do, as tests");
         self.types(&["doorward", "site", "record", &format!("http://{SITE}/")], Lines::ALL)?;
-        screen.says("A recording only asks for pages. That the form's message is taken is added by hand:");
+        println!("A recording only asks for pages. That the form's message is taken is added by hand:");
         self.adds("site.toml", BY_HAND)?;
         self.types(&["doorward", "site", "check"], Lines { first: 5, last: 0 })?;
 
         screen.title("4. Plan: what nothing seems to need");
         self.types(&["doorward", "plan", "--output", "plan.toml"], Lines::ALL)?;
         self.types(&["grep", "^# Step.*postfix", "plan.toml"], Lines::ALL)?;
-        screen.says(
+        println!(
             "The plan would take away the mail server: nothing on the host tells that the form needs it.",
         );
 
@@ -119,7 +118,7 @@ impl Demo {
         screen.title("7. The site still works; the doors before and after, by the same scan");
         self.types(&["doorward", "site", "check"], Lines { first: 5, last: 0 })?;
         let after = self.scan()?;
-        screen.says(&before.beside(&after, &names));
+        println!("{}", before.beside(&after, &names));
         ensure!(after == Doors::tcp(&KEPT), "only these were to stay open, by TCP: {KEPT:?}");
 
         screen.title("8. Undo: all of it comes back");
@@ -127,7 +126,7 @@ impl Demo {
         self.types(&["doorward", "site", "check"], Lines { first: 1, last: 0 })?;
         let undone = self.scan()?;
         ensure!(undone == before, "the doors are not as before:\n{}", before.beside(&undone, &names));
-        screen.says(&format!("The same {} doors answer as before.", undone.count()));
+        println!("The same {} doors answer as before.", undone.count());
 
         screen.title(&format!(
             "All as expected, in {:.0} s: {} doors before, {} after, {} after the undoing; the site worked throughout.",

@@ -54,6 +54,11 @@ pub(crate) fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| path.display().to_string()).context(OutputFailed)
 }
 
+/// So many of a thing, in words.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// How to write for whoever reads standard output.
 pub(crate) fn style() -> TextStyle {
     let terminal = io::stdout().is_terminal();

@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Where commands are typed.
 pub(super) const HOME: &str = "/root";
+const PROMPT: &str = "root@busy:~# ";
 /// How often is looked for a signal.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -55,12 +56,8 @@ impl Screen {
         println!("\n{}\n", self.strong(text));
     }
 
-    pub(super) fn says(&self, text: &str) {
-        println!("{text}");
-    }
-
     pub(super) fn prompt(&self, typed: &str) {
-        println!("{}", self.strong(&format!("root@busy:~# {typed}")));
+        println!("{}", self.strong(&format!("{PROMPT}{typed}")));
     }
 
     /// Types a command, shows what it says while it says it, and insists that it succeeds.
@@ -115,7 +112,9 @@ impl Screen {
         if left_out > 0 {
             println!("[… {left_out} lines more]");
         }
-        last.iter().for_each(|line| println!("{line}"));
+        for line in last {
+            println!("{line}");
+        }
         Ok(())
     }
 

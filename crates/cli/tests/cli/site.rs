@@ -24,7 +24,7 @@ fn place(text: &str, mode: u32) -> Place {
 fn tests_that_pass_and_that_fail() {
     let place_ = place(GOOD, 0o644);
     let passed = place_.says(0, &["site", "check", "--repeat", "3"]);
-    assert!(passed.starts_with("http://127.0.0.1:1/ · 1 tests passed in 3 runs\n"), "{passed}");
+    assert!(passed.starts_with("http://127.0.0.1:1/ · 1 test passed in 3 runs\n"), "{passed}");
     let text =
         place("version = 1\nurl = \"http://127.0.0.1:1/\"\n[[tcp]]\nname = \"port\"\nport = 1\n", 0o666)
             .says(1, &["site", "check"]);
@@ -88,7 +88,7 @@ fn coverage_of_logs_is_told() {
     place
         .write("log", "a - - [x] \"GET /a HTTP/1.1\" 200 5\na - - [x] \"GET /b HTTP/1.1\" 200 5\nnonsense\n");
     let told = place.says(1, &["site", "check", "--logs", "log"]);
-    assert!(told.contains("The tests touch 1 of 2 paths that the logs know, and so 1 of 2 requests\n  not tested: /b (1 requests)"), "{told}");
+    assert!(told.contains("The tests touch 1 of 2 paths that the logs know, and so 1 of 2 requests\n  not tested: /b (1 request)"), "{told}");
 }
 
 /// A site with one page, and a tree whose nginx serves it and another one, with a log.
@@ -117,7 +117,7 @@ fn coverage_of_a_host_is_told_by_its_own_web_server() {
     let told = place.says(1, &["site", "check", "--root", "."]);
     for line in [
         "\nThe tests ask 2 of 3 virtual hosts and ports of the host's web servers\n  not tested: other.example:443\n",
-        "\nThe tests touch 1 of 2 paths that the logs know, and so 2 of 3 requests\n  not tested: other.example/a (1 requests)\n",
+        "\nThe tests touch 1 of 2 paths that the logs know, and so 2 of 3 requests\n  not tested: other.example/a (1 request)\n",
         "\nA log was not read: /var/log/none.log: No such file",
     ] {
         assert!(told.contains(line), "{line}: {told}");
@@ -125,7 +125,7 @@ fn coverage_of_a_host_is_told_by_its_own_web_server() {
     // Logs that are named take the place of the host's own.
     place.write("log", "a - - [x] \"GET /b HTTP/1.1\" 200 5\n");
     let named = place.says(1, &["site", "check", "--root", ".", "--logs", "log"]);
-    assert!(named.contains("not tested: /b (1 requests)") && !named.contains("none.log"), "{named}");
+    assert!(named.contains("not tested: /b (1 request)") && !named.contains("none.log"), "{named}");
     assert!(named.contains("The tests ask 2 of 3 virtual hosts"), "{named}");
 
     let mut snapshot = host::snapshot();

@@ -9,7 +9,7 @@ use doorward_site::{LogPaths, NotRecorded, RecordSettings, Recorded, Settings, T
 use crate::args::RecordArgs;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
-use crate::output;
+use crate::output::{self, count};
 use crate::progress::Pages;
 
 /// So many of what was left out are named.
@@ -76,9 +76,9 @@ fn head(recorded: &Recorded) -> String {
 fn tell(args: &RecordArgs, recorded: &Recorded, logs: &LogPaths) {
     let sums = recorded.site.len() - recorded.loose.len();
     eprintln!(
-        "doorward: {}: {} tests, {sums} of them compare the whole answer",
+        "doorward: {}: {}; whole answers compared: {sums}",
         escape(&args.output.display().to_string()),
-        recorded.site.len()
+        count(recorded.site.len(), "test")
     );
     for url in recorded.loose.iter().take(NAMED) {
         eprintln!("  changes too much to be compared: {}", escape(url.as_str()));

@@ -12,7 +12,7 @@ use doorward_search::Progress;
 use doorward_trial::{Manner, Observer, Record, Rehearsal};
 
 use crate::commands::site::check::text::touched;
-use crate::output;
+use crate::output::{self, count};
 use crate::progress::Trials;
 
 /// Lines of an answer that are shown beside the good one.
@@ -60,10 +60,6 @@ impl Observer for Told<'_> {
             names.join(", ")
         ));
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// So many copies, in words.

@@ -4,7 +4,7 @@ use doorward_model::site::{SiteCoverage, SiteEndpoint};
 use doorward_report::escape;
 use doorward_site::{Baseline, NoBaseline, Outcome, Outcomes, Site, Verdict};
 
-use crate::output;
+use crate::output::{self, count};
 
 /// So many virtual hosts that no test asks are named.
 const NAMED: usize = 20;
@@ -77,7 +77,10 @@ pub(crate) fn touched(coverage: &SiteCoverage) -> Vec<String> {
             coverage.requests,
         ));
         let missed = coverage.missed.iter();
-        out.extend(missed.map(|m| format!("  not tested: {} ({} requests)", escape(&m.path), m.requests)));
+        out.extend(missed.map(|m| {
+            let requests = if m.requests == 1 { "request" } else { "requests" };
+            format!("  not tested: {} ({} {requests})", escape(&m.path), m.requests)
+        }));
     }
     let unread =
         coverage.logs_unread.iter().map(|unread| format!("A log was not read: {}", escape(&unread.why)));
@@ -130,8 +133,8 @@ fn summary(rows: &[Row<'_>], runs: usize, stopped: bool) -> String {
     let times = if runs == 1 { String::new() } else { format!(" in {runs} runs") };
     let times = if stopped { times + ", then it was stopped" } else { times };
     if failed == 0 {
-        format!("{passed} tests passed{times}")
+        format!("{} passed{times}", count(passed, "test"))
     } else {
-        format!("{failed} tests failed, {passed} passed{times}")
+        format!("{} failed, {passed} passed{times}", count(failed, "test"))
     }
 }
