@@ -107,7 +107,9 @@ fn a_trial_that_is_broken_off_is_gone_on_with() {
     let report = json(&host, 0, &["trial", "--site", SITE, "--prefer", "disable"]);
     assert_true(&CONTACT, &report, false);
     let record: Value = serde_json::from_slice(&host.read("/var/lib/doorward/trial.json").unwrap()).unwrap();
-    assert_eq!(report["trials"].as_u64().unwrap(), record["trials"].as_array().unwrap().len() as u64);
+    let (counted, made) =
+        (report["trials"].as_u64().unwrap(), record["trials"].as_array().unwrap().len() as u64);
+    assert!(3 < counted && counted <= made, "what the first run tried counts: {counted} of {made}");
 
     // Nothing has changed since: what was found is tried once more, and that is all.
     let words = ["trial", "--site", SITE, "--prefer", "disable"];
