@@ -3,7 +3,6 @@
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
 use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -15,8 +14,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use crate::CloneError;
 use crate::copy::PROGRAM;
 use crate::error::Doing as _;
-use crate::mounts::{self, below, choose, lay, parse};
+use crate::mounts::{choose, lay, parse};
 use crate::network::Network;
+use crate::prepare::prepare;
 use crate::program::{self, NSPAWN, program};
 use crate::wire::{News, Order, Wish, receive, send};
 
@@ -26,24 +26,6 @@ const TICK: Duration = Duration::from_millis(20);
 const BOOT_LIMIT: Duration = Duration::from_mins(3);
 const END_LIMIT: Duration = Duration::from_secs(8);
 const CONSOLE: u64 = 3000;
-
-/// What would give the copy's interfaces other addresses, or wait for a network that does not come.
-const MASKED: [&str; 14] = [
-    "NetworkManager.service",
-    "NetworkManager-wait-online.service",
-    "cloud-config.service",
-    "cloud-final.service",
-    "cloud-init.service",
-    "cloud-init-local.service",
-    "connman.service",
-    "dhcpcd.service",
-    "ifup@.service",
-    "networking.service",
-    "systemd-networkd.service",
-    "systemd-networkd.socket",
-    "systemd-networkd-wait-online.service",
-    "wicked.service",
-];
 
 /// Keeps the copy that is ordered at `socket` until whoever ordered it ends. Errors are told there, and returned.
 pub fn keep(socket: &Path) -> Result<(), CloneError> {
@@ -94,50 +76,6 @@ fn kept(
             return Ok(());
         }
     }
-}
-
-/// What has to be otherwise in a copy.
-fn prepare(root: &Path, order: &Order) -> Result<Vec<mounts::Difference>, CloneError> {
-    let mut differences = Vec::new();
-    for unit in MASKED {
-        let exists = [
-            "/etc/systemd/system",
-            "/usr/lib/systemd/system",
-            "/lib/systemd/system",
-            "/run/systemd/generator",
-        ]
-        .into_iter()
-        .any(|folder| Path::new(folder).join(unit).symlink_metadata().is_ok());
-        if !exists {
-            continue;
-        }
-        let folder = below(root, Path::new("/etc/systemd/system"));
-        std::fs::create_dir_all(&folder).doing(|| format!("make {}", folder.display()))?;
-        let at = folder.join(unit);
-        // What was there is the host's and stays there.
-        let _ = std::fs::remove_file(&at);
-        symlink("/dev/null", &at).doing(|| format!("mask {unit}"))?;
-        let how = "is masked in the copy, which has its addresses already".to_owned();
-        differences.push(mounts::Difference { what: unit.to_owned(), how });
-    }
-    hosts(root, order)?;
-    Ok(differences)
-}
-
-/// The site's names lead to the copy itself, where it asks for them.
-fn hosts(root: &Path, order: &Order) -> Result<(), CloneError> {
-    let address = order.interfaces.iter().flat_map(|interface| &interface.addresses).next();
-    let address = address.map_or_else(|| "127.0.0.1".to_owned(), |net| net.addr().to_string());
-    let at = below(root, Path::new("/etc/hosts"));
-    let is_link = at.symlink_metadata().is_ok_and(|known| known.is_symlink());
-    if order.names.is_empty() || is_link {
-        return Ok(());
-    }
-    let old = std::fs::read(&at).unwrap_or_default();
-    let line = |name: &String| format!("{address} {name}\n").into_bytes();
-    let mut text: Vec<u8> = order.names.iter().flat_map(line).collect();
-    text.extend(old);
-    std::fs::write(&at, text).doing(|| format!("write {}", at.display()))
 }
 
 /// One boot of the copy.

@@ -28,6 +28,7 @@ mod error;
 mod keeper;
 mod mounts;
 mod network;
+mod prepare;
 mod program;
 mod wire;
 

@@ -145,7 +145,7 @@ fn same_owner(lower: &Path, upper: &Path) -> Result<(), CloneError> {
 }
 
 /// An absolute path of the host below the copy's root.
-pub(crate) fn below(root: &Path, path: &Path) -> PathBuf {
+fn below(root: &Path, path: &Path) -> PathBuf {
     root.components().chain(path.components().filter(|part| matches!(part, Component::Normal(_)))).collect()
 }
 
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn nonsense_is_no_mount() {
         assert_eq!(
-            parse("\n - \n1 2 3\n1 2 3 4 /x\\ - ext4\n a b c d e\\99 - "),
+            parse("\n - \n1 2 3\n1 2 3 4 /x\\ - ext4\na b c d e\\99 - "),
             [
                 Mount { at: "/x\\".into(), kind: "ext4".into() },
                 Mount { at: "e\\99".into(), kind: String::new() }
