@@ -7,7 +7,7 @@ use super::{VALUES, given, secret, tunnels, userspace, values};
 #[test]
 fn nothing_shows_a_secret() {
     let key = secret();
-    let encoded: String = key.reveal().bytes().map(|byte| format!("{byte:02x}")).collect();
+    let encoded = key.reveal().bytes().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let hidden = |shown: &str| !shown.contains(key.reveal()) && !shown.contains(&encoded);
     let charon: Charon = "5.9.8".parse().unwrap();
     for text in [VALUES, &userspace()] {
