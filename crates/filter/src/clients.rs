@@ -155,6 +155,16 @@ impl ClientSet {
         &self.v6
     }
 
+    /// Whether an address is in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        // Of two networks that overlap, one begins in the other.
+        let begins_in = |one: &Self, other: &Self| {
+            one.v4.iter().any(|net| other.contains(net.network().into()))
+                || one.v6.iter().any(|net| other.contains(net.network().into()))
+        };
+        begins_in(self, other) || begins_in(other, self)
+    }
+
     /// Whether an address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         match address {
@@ -230,6 +240,20 @@ mod tests {
             assert_eq!(set.contains(address.parse().unwrap()), is_in, "{address}");
         }
         assert_eq!(set.clone().union(set.clone()), set);
+    }
+
+    #[test]
+    fn sets_overlap_when_an_address_is_in_both() {
+        let set = |entries: &[&str]| ClientSet::of_entries(entries.iter().copied()).unwrap();
+        let office = set(&["192.0.2.0/24", "2001:db8::/32"]);
+        for (other, overlaps) in [
+            (&["192.0.2.7"][..], true),
+            (&["192.0.0.0/16"], true),
+            (&["2001:db8:1::/48"], true),
+            (&["192.0.3.0/24", "2001:db9::/32"], false),
+        ] {
+            assert_eq!((office.overlaps(&set(other)), set(other).overlaps(&office)), (overlaps, overlaps));
+        }
     }
 
     #[test]

@@ -205,6 +205,13 @@ fn set(name: &SetName, entries: &[String], host: &Host) -> Result<ClientSet, Pol
     Ok(merged)
 }
 
+impl Host {
+    /// The doors that a name means: the port, or those of the service that is called so.
+    pub fn doors(&self, name: &DoorName) -> Result<BTreeSet<Door>, PolicyError> {
+        doors(name, self)
+    }
+}
+
 /// The doors that a name means.
 fn doors(name: &DoorName, host: &Host) -> Result<BTreeSet<Door>, PolicyError> {
     let wanted = match name {

@@ -8,7 +8,7 @@ use crate::root::Door::{Tcp, Udp};
 use crate::root::{File, RootSpec};
 
 /// The recipes that tests boot; `cargo xtask lab build` makes them ahead. The largest come first.
-pub const TESTED: [&RootSpec; 5] = [&EVERYTHING, &BUSY, &WORDPRESS, &STATIC_NGINX, &APACHE];
+pub const TESTED: [&RootSpec; 6] = [&EVERYTHING, &BUSY, &WORDPRESS, &STATIC_NGINX, &APACHE, &IPSEC];
 
 /// A static site on nginx, and ssh to look after it.
 pub const STATIC_NGINX: RootSpec = RootSpec {
@@ -28,6 +28,22 @@ pub const APACHE: RootSpec = RootSpec {
     files: &[INDEX],
     setup: &[],
     ready: &[Tcp(22), Tcp(80)],
+};
+
+/// strongSwan with every plugin, and ssh as the door to guard.
+pub const IPSEC: RootSpec = RootSpec {
+    name: "ipsec",
+    parent: None,
+    packages: &[
+        "charon-systemd",
+        "strongswan-swanctl",
+        "libcharon-extra-plugins",
+        "libstrongswan-extra-plugins",
+        "openssh-server",
+    ],
+    files: &[],
+    setup: &[],
+    ready: &[Tcp(22)],
 };
 
 /// Debian's own WordPress, installed and answering: nginx, php-fpm, MariaDB.
