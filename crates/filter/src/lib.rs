@@ -19,6 +19,7 @@
 mod access;
 mod clients;
 mod conflicts;
+mod differences;
 mod door;
 mod owners;
 mod policy;
@@ -27,7 +28,8 @@ mod render;
 pub use access::{Access, Allow, Host, Published, Rate};
 pub use clients::{ClientSet, ClientsError, SetName};
 pub use conflicts::{Conflict, conflicts};
+pub use differences::differences;
 pub use door::{Door, DoorName, Transport};
 pub use owners::{Interaction, Order, Owner, OwnerKind, Use, interactions, owners};
-pub use policy::{CutOff, Policy, PolicyError, Says};
-pub use render::{PRIORITY, REMOVE, TABLE};
+pub use policy::{CutOff, Policy, PolicyError, Rule, Says, named_service};
+pub use render::{PRIORITY, REMOVE, TABLE, loaded};
