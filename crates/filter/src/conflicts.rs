@@ -1,5 +1,7 @@
 //! Doors that a policy opens and other tables keep closed.
 
+use std::fmt;
+
 use doorward_netfilter::{Family, Interface, Query, Reach, RuleRef, Ruleset, Target, Transport as Protocol};
 
 use crate::{Door, Transport};
@@ -15,6 +17,20 @@ pub struct Conflict {
     pub by: Option<RuleRef>,
     /// What it depends on, when it is undecided.
     pub undecided: Option<String>,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let family = if self.family == Family::V4 { "IPv4" } else { "IPv6" };
+        let door = self.door;
+        match (&self.by, &self.undecided) {
+            (Some(rule), _) => write!(f, "{door} stays closed over {family} by {rule}"),
+            (None, Some(why)) => {
+                write!(f, "whether {door} is open over {family} depends on others' rules: {why}")
+            }
+            (None, None) => write!(f, "{door} stays closed over {family} by others' rules"),
+        }
+    }
 }
 
 /// What the other tables of a host keep closed of doors that a policy opens. `others` is the ruleset without the table.

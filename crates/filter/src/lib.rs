@@ -30,6 +30,6 @@ pub use clients::{ClientSet, ClientsError, SetName};
 pub use conflicts::{Conflict, conflicts};
 pub use differences::differences;
 pub use door::{Door, DoorName, Transport};
-pub use owners::{Interaction, Order, Owner, OwnerKind, Use, interactions, owners};
+pub use owners::{Interaction, Order, Owner, OwnerKind, Use, interactions, ours_alone, owners, without_ours};
 pub use policy::{CutOff, Policy, PolicyError, Rule, Says, named_service};
 pub use render::{PRIORITY, REMOVE, TABLE, loaded};
