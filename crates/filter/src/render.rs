@@ -115,6 +115,9 @@ impl Policy {
         ];
         rules.extend(self.doors_by(Asked::Now));
         rules.extend(self.last_words());
+        // Not left to the policy: a chain that replaces another has its rules at once, but its policy some microseconds
+        // after the other one is gone (`nf_tables_commit`), and some of a flood would get through.
+        rules.push(format!("{counter}drop"));
         rules
     }
 
