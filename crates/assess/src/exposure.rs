@@ -259,7 +259,8 @@ impl<'s> Reach<'s> {
     }
 }
 
-pub(crate) fn rules_interface(interface: &Interface) -> doorward_netfilter::Interface {
+/// An interface of a snapshot as rules are evaluated for it: guests' bridges bring nothing from outside.
+pub fn rules_interface(interface: &Interface) -> doorward_netfilter::Interface {
     let guests = GUEST_INTERFACES.iter().any(|start| interface.name.starts_with(start));
     doorward_netfilter::Interface {
         name: interface.name.clone(),

@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 use doorward_knowledge::{Family, Index};
 use doorward_model::{Audit, AuditHost, Host, SCHEMA_VERSION, Snapshot, Source};
 
+pub use exposure::rules_interface;
 pub use roles::OTHER_SERVER;
 
 /// What the user decides beyond the snapshot.

@@ -4,6 +4,7 @@
 //! every step that is meant being named, before anything happens.
 
 mod bus;
+mod filter;
 mod settings;
 mod tables;
 #[cfg(test)]
@@ -51,7 +52,11 @@ pub fn prepare(plan: &Plan, system: &dyn System) -> Result<Vec<PreparedStep>, Ve
                 let doors = doors(plan, step, &shut);
                 let shuts = step.action.units().into_iter().flat_map(Units::names);
                 let shuts = shuts.map(std::borrow::Cow::into_owned).collect();
-                steps.push(PreparedStep { id: step.id.clone(), changes, shuts, doors });
+                let opens = match &step.action {
+                    Action::Filter(filter) => filter.policy.doors().map(|d| d.to_string()).collect(),
+                    _ => Vec::new(),
+                };
+                steps.push(PreparedStep { id: step.id.clone(), changes, shuts, doors, opens });
             }
             Err(why) => refusals.push(Refusal { step: step.id.clone(), why }),
         }
@@ -75,6 +80,7 @@ fn changes(view: &mut View<'_>, step: &Step) -> Result<Vec<Change>, String> {
         Action::Disable { units } => disable(view, units),
         Action::Uninstall { units, .. } => uninstall(view, step, units),
         Action::Rebind(rebind) => self::rebind(view, rebind),
+        Action::Filter(filter) => filter::changes(view, filter),
     }
 }
 
@@ -163,9 +169,9 @@ fn supported(units: &Units) -> Result<(), String> {
     Ok(())
 }
 
-/// Ports of the host itself that the step shuts. A rebound service still answers at loopback.
+/// Ports of the host itself that the step shuts. A rebound or filtered service still answers at loopback.
 fn doors(plan: &Plan, step: &Step, shut: &[String]) -> Vec<ShutDoor> {
-    if matches!(step.action, Action::Rebind(_)) {
+    if matches!(step.action, Action::Rebind(_) | Action::Filter(_)) {
         return Vec::new();
     }
     let mut doors: Vec<ShutDoor> = Vec::new();

@@ -12,6 +12,9 @@ use crate::system::{Activity, Node};
 /// File contents longer than this are not changed: they would have to be kept.
 pub const LONGEST_CONTENT: usize = 16 << 20;
 
+/// What the packet filter's table is called where people read of it.
+pub(crate) const OUR_TABLE: &str = "the packet filter's table inet doorward";
+
 /// One change. It holds the host's own prior value, and decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "change", deny_unknown_fields)]
@@ -52,6 +55,18 @@ pub enum Change {
         /// Its arguments.
         arguments: Vec<String>,
     },
+    /// Put a table of the packet filter in the place of this program's own, or take that away.
+    Load {
+        /// The one that was loaded.
+        before: Option<String>,
+        /// The one that is to be.
+        after: Option<String>,
+    },
+    /// Start a unit of this program's own.
+    Start {
+        /// The unit.
+        unit: String,
+    },
     /// Restart a unit that runs, so that it reads its configuration anew.
     Restart {
         /// The unit.
@@ -81,6 +96,8 @@ pub struct PreparedStep {
     pub shuts: Vec<String>,
     /// What no longer answers afterwards.
     pub doors: Vec<ShutDoor>,
+    /// What the packet filter still lets somebody come in by, where it was changed: `tcp/80`.
+    pub opens: Vec<String>,
 }
 
 /// What is true once a step is done, beyond its changes.
@@ -93,6 +110,9 @@ pub struct Goal {
     pub shuts: Vec<String>,
     /// What no longer answers.
     pub doors: Vec<ShutDoor>,
+    /// What the packet filter still lets somebody come in by, where it was changed: `tcp/80`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opens: Vec<String>,
 }
 
 /// A port of the host itself that is shut.
@@ -111,7 +131,12 @@ pub struct ShutDoor {
 impl PreparedStep {
     /// What is true once it is done.
     pub fn goal(&self) -> Goal {
-        Goal { step: self.id.clone(), shuts: self.shuts.clone(), doors: self.doors.clone() }
+        Goal {
+            step: self.id.clone(),
+            shuts: self.shuts.clone(),
+            doors: self.doors.clone(),
+            opens: self.opens.clone(),
+        }
     }
 }
 
@@ -130,10 +155,10 @@ impl Change {
         }
     }
 
-    /// The unit that it stops or restarts.
+    /// The unit that it stops, starts or restarts.
     pub fn unit(&self) -> Option<&str> {
         match self {
-            Self::Stop { unit, .. } | Self::Restart { unit } => Some(unit),
+            Self::Stop { unit, .. } | Self::Start { unit } | Self::Restart { unit } => Some(unit),
             _ => None,
         }
     }
@@ -146,7 +171,8 @@ impl Change {
 
     fn touched(&self) -> Vec<String> {
         match self {
-            Self::Stop { unit, .. } | Self::Restart { unit } => vec![unit.clone()],
+            Self::Stop { unit, .. } | Self::Start { unit } | Self::Restart { unit } => vec![unit.clone()],
+            Self::Load { .. } => vec![OUR_TABLE.to_owned()],
             Self::Put { path, .. } => vec![path.display().to_string()],
             Self::Remove { packages, held, units } => {
                 let packages = packages.iter().map(|p| format!("package {}", p.name));
@@ -179,6 +205,12 @@ impl fmt::Display for Change {
                 write!(f, "check with {}", program.display())?;
                 arguments.iter().try_for_each(|argument| write!(f, " {argument}"))
             }
+            Self::Load { after: Some(_), before: None } => write!(f, "load {OUR_TABLE}"),
+            Self::Load { after: Some(_), .. } => {
+                write!(f, "load {OUR_TABLE} in the place of the one that is loaded")
+            }
+            Self::Load { after: None, .. } => write!(f, "take away {OUR_TABLE}"),
+            Self::Start { unit } => write!(f, "start {unit}"),
             Self::Restart { unit } => write!(f, "restart {unit}"),
         }
     }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use doorward_plan::{PackageVersion, StepId};
 
+use crate::change::OUR_TABLE;
 use crate::journal::{Journal, JournalError, Record};
 use crate::system::{Activity, SavedPackage, System, SystemError};
 use crate::{Change, PreparedStep};
@@ -105,8 +106,8 @@ pub enum Problem {
         /// The path or package.
         what: String,
     },
-    /// It was restarted, and did not come up.
-    #[error("{unit} does not run after its restart")]
+    /// It was started or restarted, and did not come up.
+    #[error("{unit} does not run after it was started")]
     Down {
         /// The unit.
         unit: String,
@@ -240,6 +241,9 @@ fn check(system: &dyn System, change: &Change) -> Result<(), Problem> {
         Change::Put { path, before, .. } if system.node(path)? != *before => {
             Err(Problem::Moved { what: path.display().to_string() })
         }
+        Change::Load { before, .. } if system.table()? != *before => {
+            Err(Problem::Moved { what: OUR_TABLE.to_owned() })
+        }
         Change::Remove { packages, .. } => {
             for package in packages {
                 if system.package(&package.name)?.as_deref() != Some(package.version.as_str()) {
@@ -266,6 +270,12 @@ fn make(system: &mut dyn System, change: &Change) -> Result<(), Problem> {
         }
         Change::Reload => system.reload()?,
         Change::Check { program, arguments } => system.check(program, arguments, CHECK_LIMIT)?,
+        Change::Load { after, .. } => system.load_table(after.as_deref())?,
+        Change::Start { unit } => {
+            if system.activity(unit)? != Activity::Active {
+                system.start(unit, STOP_LIMIT)?;
+            }
+        }
         Change::Restart { unit } => {
             if system.activity(unit)? == Activity::Active {
                 system.stop(unit, STOP_LIMIT)?;

@@ -25,6 +25,10 @@ use crate::system::{Activity, Node, SavedPackage, System, SystemError};
 use faults::{Clock, Turn};
 use manager::Manager;
 
+/// The unit that loads the packet filter's table, and from where.
+const LOADS_TABLE: &str = "doorward-filter.service";
+const TABLE_FILE: &str = "/etc/doorward/filter.nft";
+
 /// The host.
 #[derive(Debug)]
 pub struct FakeHost {
@@ -46,6 +50,8 @@ pub struct FakeState {
     pub packages: BTreeMap<String, FakePackage>,
     /// Units that run.
     pub active: BTreeSet<String>,
+    /// This program's table of the packet filter.
+    pub table: Option<String>,
 }
 
 impl Default for FakeHost {
@@ -110,8 +116,12 @@ impl FakeHost {
     pub fn boot(&mut self) {
         self.boot += 1;
         self.state.active.clear();
+        self.state.table = None;
         self.manager.load(&self.state.nodes);
         self.manager.start_enabled(&mut self.state);
+        if self.state.active.contains(LOADS_TABLE) {
+            self.load_file();
+        }
     }
 
     /// Starts or stops a unit, out of the count.
@@ -148,6 +158,18 @@ impl FakeHost {
     /// A place for a journal, which dies with the host.
     pub fn store(&self) -> FakeStore {
         FakeStore::new(Rc::clone(&self.clock))
+    }
+
+    /// Loads a table, or takes it away, out of the count.
+    pub fn set_table(&mut self, table: Option<&str>) {
+        self.state.table = table.map(str::to_owned);
+    }
+
+    /// What starting the table's unit does.
+    fn load_file(&mut self) {
+        if let Some(Node::File { content, .. }) = self.state.nodes.get(Path::new(TABLE_FILE)) {
+            self.state.table = Some(String::from_utf8_lossy(content).into_owned());
+        }
     }
 
     fn set(&mut self, path: &Path, node: Node) {
@@ -273,7 +295,14 @@ impl System for FakeHost {
     }
 
     fn start(&mut self, unit: &str, _: Duration) -> Result<(), SystemError> {
-        self.operate(unit, |host| host.manager.start(&mut host.state, unit), |_, _| ())
+        let whole = |host: &mut Self| {
+            host.manager.start(&mut host.state, unit)?;
+            if unit == LOADS_TABLE {
+                host.load_file();
+            }
+            Ok(())
+        };
+        self.operate(unit, whole, |_, _| ())
     }
 
     /// A program's file holds what its check objects to.
@@ -338,6 +367,24 @@ impl System for FakeHost {
     fn answers(&self, protocol: Protocol, port: u16) -> Result<bool, SystemError> {
         self.ask()?;
         Ok(self.manager.listens(&self.state, protocol, port))
+    }
+
+    fn table(&self) -> Result<Option<String>, SystemError> {
+        self.ask()?;
+        Ok(self.state.table.clone())
+    }
+
+    fn table_once_loaded(&self, text: &str) -> Result<String, SystemError> {
+        self.ask()?;
+        Ok(text.to_owned())
+    }
+
+    fn load_table(&mut self, table: Option<&str>) -> Result<(), SystemError> {
+        let whole = |host: &mut Self| {
+            host.set_table(table);
+            Ok(())
+        };
+        self.operate("load a table", whole, |_, _| ())
     }
 
     fn boot_id(&self) -> Result<String, SystemError> {

@@ -12,6 +12,8 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use doorward_plan::StepId;
+
 pub use record::{Header, JOURNAL_VERSION, Record, State};
 
 use crate::Difference;
@@ -197,6 +199,19 @@ impl Journal {
     pub fn is_to_be_verified(&self) -> bool {
         let verified = self.records.iter().any(|r| matches!(r, Record::Verified { .. }));
         self.header.reboot_proof && self.state() == State::Confirmed && !verified
+    }
+
+    /// What the packet filter is to let somebody come in by, step by step, where it was changed and was not undone.
+    pub fn opens(&self) -> Vec<(StepId, String)> {
+        let is_undone = |step: &StepId| {
+            self.records.iter().any(|r| matches!(r, Record::Undone { step: Some(of), .. } if of == step))
+        };
+        let goals = self.records.iter().filter_map(|r| match r {
+            Record::Begun { goals, .. } => Some(goals),
+            _ => None,
+        });
+        let goals = goals.flatten().filter(|goal| self.holds() && !is_undone(&goal.step));
+        goals.flat_map(|g| g.opens.iter().map(|door| (g.step.clone(), door.clone()))).collect()
     }
 
     /// Adds a record, once more where it fails. For what should be known later, but hinders nothing.

@@ -3,7 +3,7 @@
 //!
 //! All that lasts of a service manager's settings are files and symbolic links (enablement, masks, drop-ins, tables of
 //! super-servers, configuration), so that they are changed and restored as such, also before the manager runs. What
-//! does not last is whether a unit is active. Packages are the third kind.
+//! does not last is whether a unit is active, and the packet filter's table. Packages are the third kind.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -153,6 +153,17 @@ pub trait System {
 
     /// Whether something answers at a TCP or UDP port of the host itself, of any address.
     fn answers(&self, protocol: doorward_model::Protocol, port: u16) -> Result<bool, SystemError>;
+
+    /// This program's own table of the packet filter as it is loaded, without what it counts; none when it is not there.
+    fn table(&self) -> Result<Option<String>, SystemError>;
+
+    /// What [`Self::table`] says of a table once it is loaded. Nothing is loaded on the host. Refused is what no kernel
+    /// would take, and what touches any other table.
+    fn table_once_loaded(&self, text: &str) -> Result<String, SystemError>;
+
+    /// Puts a table, as [`Self::table`] says it, in the place of the one that is loaded, or takes that away: at once or
+    /// not at all, whatever packets come meanwhile.
+    fn load_table(&mut self, table: Option<&str>) -> Result<(), SystemError>;
 
     /// The kernel's id of this boot.
     fn boot_id(&self) -> Result<String, SystemError>;

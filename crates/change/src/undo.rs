@@ -2,11 +2,12 @@
 //!
 //! Whether an announced change happened does not matter: what is there now decides. A path that is as some change
 //! found or left it is brought back to what the first one found; any other state is somebody's edit, which is kept
-//! and told. Packages come back first, since their scripts touch files and units; then files, then the manager reads
-//! them, then units start. Nothing is raised above what it was.
+//! and told. Packages come back first, since their scripts touch files and units; then files and the packet filter's
+//! table, then the manager reads them, then units start. Nothing is raised above what it was.
 
 mod files;
 mod packages;
+mod tables;
 mod units;
 
 use std::fmt;
@@ -140,6 +141,7 @@ pub fn undo(
             active
         }
     };
+    units::end_started(system, &changes, observer, &mut result);
     let mut reload = false;
     for change in changes.iter().rev() {
         if matches!(change.change, Change::Remove { .. }) {
@@ -148,6 +150,7 @@ pub fn undo(
         }
     }
     reload |= files::restore(system, &changes, &left, observer, &mut result);
+    tables::restore(system, &changes, &left, observer, &mut result);
     // A manager that died between the files and the reload has not read them.
     reload |= changes
         .iter()
@@ -221,6 +224,7 @@ fn look(system: &dyn System, changes: &[&Announced<'_>], left: &[&Announced<'_>]
             Err(e) => result.failure(path.display().to_string(), e),
         }
     }
+    tables::look(system, changes, result);
     for change in changes {
         packages::look(system, change, result);
     }

@@ -11,7 +11,7 @@ use doorward_plan::StepId;
 use serde::{Deserialize, Serialize};
 
 use crate::Change;
-use crate::change::Goal;
+use crate::change::{Goal, OUR_TABLE};
 use crate::execute::suspects;
 use crate::journal::{Journal, Record};
 use crate::system::{Activity, Node, System, SystemError};
@@ -85,11 +85,16 @@ pub fn verify(
     let all: Vec<Kept<'_>> = std::iter::once(mine).chain(later.map(|j| Kept::of(j, &boot))).collect();
     let mut look = Look { system, found: Vec::new() };
     let last = last_states(&all);
+    let table = all.iter().flat_map(|k| &k.changes).rev().find_map(|(_, change)| match change {
+        Change::Load { after, .. } => Some(after),
+        _ => None,
+    });
     // What was restarted may have been stopped for good by another step.
     let stopped: BTreeSet<&str> = all.iter().flat_map(|k| &k.changes).flat_map(|(_, c)| c.stops()).collect();
     for (step, change) in &all[0].changes {
         match change {
-            Change::Restart { unit } if stopped.contains(unit.as_str()) => {}
+            Change::Start { unit } | Change::Restart { unit } if stopped.contains(unit.as_str()) => {}
+            Change::Load { after, .. } => look.table(step, table.unwrap_or(after).as_deref()),
             _ => look.change(step, change, &last),
         }
     }
@@ -164,7 +169,7 @@ impl Look<'_> {
                 }
                 other => self.told(step, unit, other),
             },
-            Change::Restart { unit } => match self.system.activity(unit) {
+            Change::Start { unit } | Change::Restart { unit } => match self.system.activity(unit) {
                 Ok(Activity::Active) => {}
                 Ok(_) => self.add(step, DifferenceKind::Down, unit, "does not run"),
                 Err(e) => {
@@ -187,7 +192,7 @@ impl Look<'_> {
                     }
                 }
             }
-            Change::Reload | Change::Check { .. } => {}
+            Change::Reload | Change::Check { .. } | Change::Load { .. } => {}
         }
     }
 
@@ -204,6 +209,17 @@ impl Look<'_> {
                 self.add(step, DifferenceKind::Changed, &what, format!("was changed since: {why}"));
             }
             Err(e) => self.add(step, DifferenceKind::Unknown, &what, format!("could not be looked at: {e}")),
+        }
+    }
+
+    fn table(&mut self, step: &StepId, wanted: Option<&str>) {
+        match self.system.table() {
+            Ok(now) if now.as_deref() == wanted => {}
+            Ok(None) => self.add(step, DifferenceKind::Changed, OUR_TABLE, "is gone: what it closed is open"),
+            Ok(Some(_)) => self.add(step, DifferenceKind::Changed, OUR_TABLE, "was changed since"),
+            Err(e) => {
+                self.add(step, DifferenceKind::Unknown, OUR_TABLE, format!("could not be looked at: {e}"));
+            }
         }
     }
 

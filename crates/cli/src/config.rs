@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use doorward_filter::Access;
 use doorward_knowledge::{Knowledge, RoleEntry};
 use doorward_model::OsFamily;
+use doorward_plan::WantedAccess;
 use serde::Deserialize;
 
 use crate::args::{FailOn, JudgeArgs};
+use crate::source;
 
 /// Every setting with its default, as a commented file.
 pub(crate) const TEMPLATE: &str = include_str!("config.toml");
@@ -16,6 +19,8 @@ pub(crate) const TEMPLATE: &str = include_str!("config.toml");
 const PLACE: &str = "/etc/doorward/config.toml";
 /// The file may not be larger.
 const LIMIT: u64 = 1 << 20;
+/// No file of clients either: a plan with more would be too long.
+const CLIENTS_LIMIT: u64 = 16 << 20;
 
 /// The settings.
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +41,9 @@ pub(crate) struct Config {
     /// Services that are needed, with the reason.
     #[serde(default)]
     pub(crate) keep: BTreeMap<String, String>,
+    /// From which addresses doors may be reached.
+    #[serde(default)]
+    pub(crate) access: Option<Access>,
 }
 
 /// The two schools of patching.
@@ -89,6 +97,17 @@ impl Config {
         }
     }
 
+    /// From which addresses doors may be reached, with the files that are named for it.
+    pub(crate) fn access(&self) -> anyhow::Result<Option<WantedAccess>> {
+        let Some(access) = self.access.clone() else { return Ok(None) };
+        let mut files = BTreeMap::new();
+        for file in access.files() {
+            let text = source::text(Path::new(file), CLIENTS_LIMIT).context("access")?;
+            files.insert(file.to_owned(), text);
+        }
+        Ok(Some(WantedAccess { access, files }))
+    }
+
     /// What the judgement takes from the settings.
     pub(crate) fn options(&self) -> doorward_assess::Options {
         let roles = (!self.roles.is_empty()).then(|| self.roles.clone());
@@ -121,5 +140,7 @@ mod tests {
         let config: Config = toml::from_str(&on).unwrap();
         assert!(!config.roles.is_empty() && !config.keep.is_empty());
         assert!(config.knowledge.is_some() && config.fail_on.is_some());
+        let access = config.access.unwrap();
+        assert_eq!((access.clients.len(), access.doors.len()), (2, 2));
     }
 }

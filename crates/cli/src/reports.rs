@@ -3,10 +3,10 @@
 use doorward_change::journal::{Record, State};
 use doorward_change::{Change, Difference, DifferenceKind, Journal, Note, PreparedStep, Undone};
 use doorward_model::changes::{
-    CHANGES_VERSION, ChangedSetting, LoggedRecord, NamedVersion, Noted, PlanReport, PlannedDoor, PlannedStep,
-    PreparedChanges, PutBack, SingleChange, StepDifference, VerifiedChanges,
+    AllowedDoor, CHANGES_VERSION, ChangedSetting, LoggedRecord, NamedVersion, Noted, PlanReport, PlannedDoor,
+    PlannedFilter, PlannedStep, PreparedChanges, PutBack, SingleChange, StepDifference, VerifiedChanges,
 };
-use doorward_plan::{Action, Plan, Step, Units};
+use doorward_plan::{Action, Filter, Plan, Step, Units};
 
 /// A plan.
 pub(crate) fn plan(plan: &Plan) -> PlanReport {
@@ -39,6 +39,10 @@ fn planned(step: &Step) -> PlannedStep {
         services: shut.chain(service.cloned()).collect(),
         packages: step.action.packages().map(package).collect(),
         setting,
+        filter: match &step.action {
+            Action::Filter(filter) => Some(self::filter(filter)),
+            _ => None,
+        },
         keep,
         why: step.why.clone(),
         danger: step.danger.clone(),
@@ -50,6 +54,25 @@ fn planned(step: &Step) -> PlannedStep {
         saves_cpu_usec: step.saves.cpu_usec,
         saves_pending_updates: step.saves.pending_updates,
         saves_known_exploited: step.saves.known_exploited.clone(),
+    }
+}
+
+fn filter(filter: &Filter) -> PlannedFilter {
+    let policy = &filter.policy;
+    let networks = |set: &doorward_filter::ClientSet| {
+        let v4 = set.v4().iter().map(ToString::to_string);
+        v4.chain(set.v6().iter().map(ToString::to_string)).collect()
+    };
+    let allowed = |(door, rule): (&doorward_filter::Door, &doorward_filter::Rule)| AllowedDoor {
+        door: door.to_string(),
+        service: filter.services.get(door).cloned(),
+        to: rule.to.iter().map(ToString::to_string).collect(),
+        admin: rule.admin,
+    };
+    PlannedFilter {
+        site: policy.site().iter().map(ToString::to_string).collect(),
+        clients: policy.clients().iter().map(|(name, set)| (name.to_string(), networks(set))).collect(),
+        doors: policy.named().iter().map(allowed).collect(),
     }
 }
 
@@ -75,6 +98,8 @@ fn change(change: &Change) -> SingleChange {
         Change::Remove { packages, .. } => ("remove", packages.iter().map(|p| p.name.clone()).collect()),
         Change::Reload => ("reload", Vec::new()),
         Change::Check { program, .. } => ("check", vec![program.display().to_string()]),
+        Change::Load { .. } => ("load", vec![doorward_filter::TABLE.to_owned()]),
+        Change::Start { unit } => ("start", vec![unit.clone()]),
         Change::Restart { unit } => ("restart", vec![unit.clone()]),
     };
     SingleChange { kind: kind.to_owned(), what, text: change.to_string() }

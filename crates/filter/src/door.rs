@@ -25,7 +25,8 @@ impl Transport {
 }
 
 /// A door: the port that clients send to. Written `tcp/22`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Door {
     /// Transport.
     pub transport: Transport,
@@ -36,6 +37,23 @@ pub struct Door {
 impl fmt::Display for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.transport.as_str(), self.port)
+    }
+}
+
+impl From<Door> for String {
+    fn from(door: Door) -> Self {
+        door.to_string()
+    }
+}
+
+impl TryFrom<String> for Door {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.parse()? {
+            DoorName::Port(door) => Ok(door),
+            DoorName::Service(_) => Err(format!("{text:?}: give the port with its protocol, as in tcp/22")),
+        }
     }
 }
 
@@ -98,6 +116,8 @@ mod tests {
         assert_eq!(door("tcp/22"), Ok(DoorName::Port(Door { transport: Transport::Tcp, port: 22 })));
         assert_eq!(door("ssh.service"), Ok(DoorName::Service("ssh.service".into())));
         assert_eq!(String::from(door("udp/53").unwrap()), "udp/53");
+        assert_eq!(Door::try_from("udp/53".to_owned()).unwrap().to_string(), "udp/53");
+        assert!(Door::try_from("ssh".to_owned()).is_err());
         for bad in ["", "22", "tcp/0", "tcp/65536", "udp/x", "tcp/"] {
             assert!(door(bad).is_err(), "{bad}");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::render::PRIORITY;
+use crate::render::{PRIORITY, TABLE};
 
 /// Programs that keep tables or chains of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -238,4 +238,27 @@ fn translates(owner: OwnerKind) -> String {
         "{name} translates ports before this table sees them; doors are therefore named by the port that clients send \
          to, at the forward hook as at the input hook"
     )
+}
+
+/// The listing without this program's table: everybody else's rules.
+#[must_use]
+pub fn without_ours(listing: &Value) -> Value {
+    part(listing, |table| table != TABLE)
+}
+
+/// Of the listing this program's table alone.
+#[must_use]
+pub fn ours_alone(listing: &Value) -> Value {
+    part(listing, |table| table == TABLE)
+}
+
+fn part(listing: &Value, keep: impl Fn(&str) -> bool) -> Value {
+    let entries = listing.get("nftables").and_then(Value::as_array).into_iter().flatten();
+    let table = |entry: &Value| {
+        let (kind, inner) = entry.as_object()?.iter().next()?;
+        let name = inner.get(if kind == "table" { "name" } else { "table" })?.as_str()?;
+        Some(format!("{} {name}", inner.get("family")?.as_str()?))
+    };
+    let kept: Vec<Value> = entries.filter(|e| table(e).is_none_or(|t| keep(&t))).cloned().collect();
+    serde_json::json!({ "nftables": kept })
 }

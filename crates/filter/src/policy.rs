@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::access::is_file;
-use crate::{Access, ClientSet, ClientsError, Door, DoorName, Host, Rate, SetName};
+use crate::{Access, Allow, ClientSet, ClientsError, Door, DoorName, Host, Published, Rate, SetName};
 
 /// Longest name of an interface (`IFNAMSIZ` with the closing zero is 16).
 const LONGEST_INTERFACE: usize = 15;
@@ -94,9 +94,11 @@ pub enum Says {
 
 /// Who may use a door.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rule {
-    pub(crate) to: BTreeSet<SetName>,
-    pub(crate) admin: bool,
+pub struct Rule {
+    /// Client sets; at least one.
+    pub to: BTreeSet<SetName>,
+    /// Whether connections to it are limited in rate.
+    pub admin: bool,
 }
 
 /// From which addresses each door may be reached; every other door is closed.
@@ -181,6 +183,36 @@ impl Policy {
         if self.says(client, door) == Says::Closed { Err(CutOff { client, door }) } else { Ok(()) }
     }
 
+    /// The site's own doors, open to everyone.
+    pub fn site(&self) -> &BTreeSet<Door> {
+        &self.site
+    }
+
+    /// All client sets, used or not.
+    pub fn clients(&self) -> &BTreeMap<SetName, ClientSet> {
+        &self.clients
+    }
+
+    /// Doors for named clients.
+    pub fn named(&self) -> &BTreeMap<Door, Rule> {
+        &self.named
+    }
+
+    /// The doors of the site and the named ones by their ports alone, as a file of its own would say it: clients are
+    /// left out.
+    pub fn settings(&self) -> Access {
+        let allow = |rule: &Rule| Allow { to: rule.to.iter().cloned().collect(), admin: rule.admin };
+        Access {
+            clients: BTreeMap::new(),
+            doors: self.named.iter().map(|(door, rule)| (DoorName::Port(*door), allow(rule))).collect(),
+            rate: self.rate,
+            counters: self.counters,
+            log: self.log,
+            published: Published(self.published),
+            guests: self.guests.clone(),
+        }
+    }
+
     /// Doors that somebody may use, sorted: the site's, and the named ones.
     pub fn doors(&self) -> impl Iterator<Item = Door> {
         self.site.iter().chain(self.named.keys()).copied().collect::<BTreeSet<_>>().into_iter()
@@ -212,26 +244,33 @@ impl Host {
     }
 }
 
-/// The doors that a name means.
-fn doors(name: &DoorName, host: &Host) -> Result<BTreeSet<Door>, PolicyError> {
-    let wanted = match name {
-        DoorName::Port(door) => return Ok(BTreeSet::from([*door])),
-        DoorName::Service(name) => name,
-    };
-    if let Some(doors) = host.services.get(wanted).filter(|doors| !doors.is_empty()) {
-        return Ok(doors.clone());
+/// The service that a name means, if it means one, and its doors.
+pub fn named_service<'h>(
+    name: &str,
+    host: &'h Host,
+) -> Result<(&'h String, &'h BTreeSet<Door>), PolicyError> {
+    if let Some(found) = host.services.get_key_value(name).filter(|(_, doors)| !doors.is_empty()) {
+        return Ok(found);
     }
     // `ssh` for `ssh.service`.
-    let is_short = |full: &str| full.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    let is_short = |full: &str| full.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
     let fitting: Vec<_> =
         host.services.iter().filter(|(full, doors)| is_short(full) && !doors.is_empty()).collect();
     match fitting.as_slice() {
-        [] => Err(PolicyError::NoSuchService(wanted.clone())),
-        [(_, doors)] => Ok((*doors).clone()),
+        [] => Err(PolicyError::NoSuchService(name.to_owned())),
+        [one] => Ok(*one),
         many => {
             let names: Vec<&str> = many.iter().map(|(name, _)| name.as_str()).collect();
-            Err(PolicyError::Ambiguous(wanted.clone(), names.join(", ")))
+            Err(PolicyError::Ambiguous(name.to_owned(), names.join(", ")))
         }
+    }
+}
+
+/// The doors that a name means.
+fn doors(name: &DoorName, host: &Host) -> Result<BTreeSet<Door>, PolicyError> {
+    match name {
+        DoorName::Port(door) => Ok(BTreeSet::from([*door])),
+        DoorName::Service(name) => named_service(name, host).map(|(_, doors)| doors.clone()),
     }
 }
 

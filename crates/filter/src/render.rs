@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write as _};
 
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
 use crate::policy::Rule;
 use crate::{Door, Policy, SetName, Transport};
 
@@ -27,6 +30,10 @@ const ICMPV6: [u8; 21] =
 /// RFC 1191), and echo (8; RFC 1122 wants it answered).
 const ICMP: [u8; 4] = [3, 8, 11, 12];
 
+/// What a policy's mark begins with, and how many bytes of its digest follow.
+const MARKED: &str = "doorward policy ";
+const MARK: usize = 12;
+
 /// Elements of a set on one line.
 const ON_A_LINE: usize = 8;
 /// Clients whose rate is remembered at the same time.
@@ -35,13 +42,26 @@ const RATED: u32 = 65_535;
 impl Policy {
     /// Everything that `nft -f` needs to put the table in the place of any earlier one, in one transaction.
     pub fn table(&self) -> String {
+        self.text(Some(&self.mark()))
+    }
+
+    /// What tells this policy's table from any other's: it stands in the table, as the comment of its first rule.
+    pub fn mark(&self) -> String {
+        let digest = Sha256::digest(self.text(None).as_bytes());
+        digest.iter().take(MARK).fold(MARKED.to_owned(), |mut mark, byte| {
+            let _ = write!(mark, "{byte:02x}");
+            mark
+        })
+    }
+
+    fn text(&self, mark: Option<&str>) -> String {
         let mut text =
             format!("# Access to doors. Made by doorward, and replaced by it as a whole.\n{REMOVE}");
         let _ = writeln!(text, "table {TABLE} {{");
         self.sets(&mut text);
         self.admin(&mut text);
         chain(&mut text, "published", None, &self.published());
-        chain(&mut text, "input", Some(("input", "drop")), &self.input());
+        chain(&mut text, "input", Some(("input", "drop")), &self.input(mark));
         if self.published {
             chain(&mut text, "forward", Some(("forward", "accept")), &self.forward());
         }
@@ -79,10 +99,11 @@ impl Policy {
         chain(text, "admin", None, &rules);
     }
 
-    fn input(&self) -> Vec<String> {
+    fn input(&self, mark: Option<&str>) -> Vec<String> {
         let counter = self.counter();
+        let mark = mark.map(|mark| format!(" comment \"{mark}\"")).unwrap_or_default();
         let mut rules = vec![
-            format!("iifname \"lo\" {counter}accept"),
+            format!("iifname \"lo\" {counter}accept{mark}"),
             format!("icmpv6 type {{ {} }} {counter}accept", list(&ICMPV6)),
             format!("icmp type {{ {} }} {counter}accept", list(&ICMP)),
             // A server answers from its own address what was sent to a multicast one: no connection tells (RFC 8415).
@@ -94,6 +115,9 @@ impl Policy {
         ];
         rules.extend(self.doors_by(Asked::Now));
         rules.extend(self.last_words());
+        // Not left to the policy: a chain that replaces another has its rules at once, but its policy some microseconds
+        // after the other one is gone (`nf_tables_commit`), and some of a flood would get through.
+        rules.push(format!("{counter}drop"));
         rules
     }
 
@@ -151,6 +175,19 @@ impl Policy {
     fn has_admin(&self) -> bool {
         self.named.values().any(|rule| rule.admin)
     }
+}
+
+/// The mark of the policy whose table is loaded, by what `nft -j list ruleset` prints. It tells what was loaded, not
+/// whether somebody changed the table since.
+pub fn loaded(listing: &Value) -> Option<&str> {
+    let entries = listing.get("nftables").and_then(Value::as_array)?;
+    let text = |rule: &'_ Value, key: &str| rule.get(key).and_then(Value::as_str).map(str::to_owned);
+    let ours = |rule: &&Value| {
+        let place = ["family", "table", "chain"].map(|key| text(rule, key).unwrap_or_default());
+        format!("{} {}", place[0], place[1]) == TABLE && place[2] == "input"
+    };
+    let mut rules = entries.iter().filter_map(|e| e.get("rule")).filter(ours);
+    rules.find_map(|rule| rule.get("comment")?.as_str().filter(|c| c.starts_with(MARKED)))
 }
 
 /// How ports are asked for.

@@ -77,7 +77,7 @@ fn doors_that_others_keep_closed_are_named() {
     .unwrap();
     let policy = Policy::new(&access, &host).unwrap();
     let interfaces = [Interface::inbound("eth0", &["192.0.2.10/24".parse().unwrap()])];
-    let found = conflicts(&policy, &Ruleset::parse(&listing("server")).unwrap(), &interfaces);
+    let found = conflicts(policy.doors(), &Ruleset::parse(&listing("server")).unwrap(), &interfaces);
     let told: Vec<String> = found
         .iter()
         .map(|c| match (&c.by, &c.undecided) {
@@ -93,5 +93,5 @@ fn doors_that_others_keep_closed_are_named() {
             "tcp/8050 meta hour"
         ]
     );
-    assert_eq!(conflicts(&policy, &Ruleset::default(), &interfaces), []);
+    assert_eq!(conflicts(policy.doors(), &Ruleset::default(), &interfaces), []);
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use doorward_filter::{Access, Door, Host, Policy, REMOVE, Says, Transport};
+use doorward_filter::{Access, Door, Host, Policy, REMOVE, Says, Transport, differences, loaded};
 use doorward_netfilter::{Fate, Interface, Packet, Probe, Ruleset, Transport as Protocol};
 
 fn door(transport: Transport, port: u16) -> Door {
@@ -109,4 +109,31 @@ fn a_connection_that_stands_is_not_cut() {
     };
     let fate = &rules().trace(&probe, &interfaces())[0].fate;
     assert!(matches!(fate, Fate::Delivered { .. }), "{fate:?}");
+}
+
+#[test]
+fn a_table_bears_the_mark_of_its_policy_and_says_what_it_says() {
+    let listing = serde_json::from_str(&fixture("policy.json")).unwrap();
+    assert_eq!(loaded(&listing), Some(policy().mark().as_str()));
+    assert_eq!(loaded(&serde_json::json!({"nftables": []})), None);
+    let closed = [3306, 25].map(|port| door(Transport::Tcp, port));
+    assert_eq!(differences(&policy(), &rules(), &interfaces(), closed), [""; 0]);
+
+    let other = |text: &str, site: &[u16]| {
+        let site = site.iter().map(|port| door(Transport::Tcp, *port)).collect();
+        Policy::new(&toml::from_str(text).unwrap(), &Host { site, ..Host::default() }).unwrap()
+    };
+    let more =
+        other("[clients]\na = [\"198.51.100.0/24\"]\n[doors]\n\"tcp/22\" = { to = [\"a\"] }", &[80, 443]);
+    assert_ne!(more.mark(), policy().mark());
+    let told = differences(&more, &rules(), &interfaces(), []);
+    assert!(
+        told.contains(&"198.51.100.0 may come in by tcp/22, and the table drops it".to_owned())
+            || told.contains(&"198.51.100.77 may come in by tcp/22, and the table drops it".to_owned()),
+        "{told:?}"
+    );
+    let less = other("", &[80]);
+    let told = differences(&less, &rules(), &interfaces(), [door(Transport::Tcp, 443)]);
+    assert!(told[0].ends_with("may not come in by tcp/443, and the table lets it in"), "{told:?}");
+    assert_eq!(differences(&less, &Ruleset::default(), &interfaces(), closed).len(), 5);
 }

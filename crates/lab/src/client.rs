@@ -14,7 +14,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::error::Doing;
 use crate::lab::{Bench, report};
 use crate::network::Seat;
-use crate::scan::{self, Kind, Scan};
+use crate::scan::{self, Flood, Kind, Scan};
 use crate::{LabError, command, network};
 
 /// How long a page may take.
@@ -80,6 +80,12 @@ impl Client {
         ports: impl IntoIterator<Item = u16> + Send,
     ) -> Result<Vec<u16>, LabError> {
         Ok(self.tcp_scan(address, ports)?.open)
+    }
+
+    /// Connects to a port over and over, for as long as it is told to.
+    pub fn tcp_flood(&self, to: SocketAddr, go_on: impl Fn() -> bool + Send) -> Result<Flood, LabError> {
+        raise_file_limit();
+        self.inside(|| scan::flood(to, go_on))?.doing(|| format!("connect to {to} over and over"))
     }
 
     /// Asks a web server for `path` and returns the whole answer, headers included.

@@ -53,5 +53,5 @@ pub use host::Host;
 pub use kept::{Kept, kept, remove_kept};
 pub use lab::{Lab, open_or_skip};
 pub use root::{Door, File, RootSpec};
-pub use scan::Scan;
+pub use scan::{Flood, Scan};
 pub use stepped::Stepped;

@@ -54,6 +54,47 @@ enum Answer {
     Refused,
 }
 
+/// What came of connecting to one port over and over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flood {
+    /// Connections that were begun.
+    pub tries: u64,
+    /// Those that something answered, were it with a refusal: a packet filter that drops answers nothing.
+    pub answered: u64,
+}
+
+/// Connections that are begun before the first is looked at.
+const BEGUN: usize = 1024;
+/// After so many, others have the processor for a moment.
+const BREATH: u64 = 32;
+
+/// Connects over and over, from the network namespace that the calling thread is in.
+pub(crate) fn flood(to: SocketAddr, go_on: impl Fn() -> bool) -> Result<Flood> {
+    let mut flood = Flood::default();
+    let mut begun = std::collections::VecDeque::with_capacity(BEGUN + 1);
+    loop {
+        let goes_on = go_on();
+        if goes_on {
+            match begin(Kind::Tcp, to) {
+                Ok(socket) => begun.push_back(socket),
+                // All ports are in use: the oldest connection has to go first.
+                Err(Errno::ADDRNOTAVAIL) => {}
+                Err(error) => return Err(error),
+            }
+            flood.tries += 1;
+            if flood.tries.is_multiple_of(BREATH) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        if !goes_on || begun.len() > BEGUN {
+            let Some(oldest) = begun.pop_front() else { return Ok(flood) };
+            let mut polled = [PollFd::new(&oldest, PollFlags::OUT)];
+            poll(&mut polled, Some(&Timespec::default()))?;
+            flood.answered += u64::from(!polled[0].revents().is_empty());
+        }
+    }
+}
+
 /// Asks all `ports` of `address`, from the network namespace that the calling thread is in.
 pub(crate) fn scan(
     kind: Kind,
@@ -200,6 +241,15 @@ mod tests {
         let ports = [open.port(), port];
         let found = scan(Kind::Tcp, open.ip(), 0, ports.into_iter()).unwrap();
         assert_eq!(found, Scan { open: vec![port], silent: vec![] });
+    }
+
+    #[test]
+    fn a_flood_counts_what_answers() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let left = std::cell::Cell::new(100_u64);
+        let count = || left.replace(left.get().saturating_sub(1)) > 0;
+        let flood = flood(listener.local_addr().unwrap(), count).unwrap();
+        assert_eq!(flood, Flood { tries: 100, answered: 100 });
     }
 
     #[test]

@@ -9,7 +9,7 @@ use doorward_model::Protocol;
 use crate::error::{failed, io};
 use crate::files::Files;
 use crate::program::{self, Late};
-use crate::{doors, lock, packages, units};
+use crate::{doors, filter, lock, packages, units};
 
 /// The running host, as something that can be changed.
 #[derive(Debug)]
@@ -100,6 +100,18 @@ impl System for LinuxHost {
 
     fn answers(&self, protocol: Protocol, port: u16) -> Result<bool, SystemError> {
         doors::answers(protocol, port)
+    }
+
+    fn table(&self) -> Result<Option<String>, SystemError> {
+        filter::table()
+    }
+
+    fn table_once_loaded(&self, text: &str) -> Result<String, SystemError> {
+        filter::once_loaded(text)
+    }
+
+    fn load_table(&mut self, table: Option<&str>) -> Result<(), SystemError> {
+        filter::load(table)
     }
 
     fn boot_id(&self) -> Result<String, SystemError> {

@@ -1,4 +1,4 @@
-//! Changes a running Linux with systemd and dpkg: the real host behind [`doorward_change::system::System`].
+//! Changes a running Linux with systemd, dpkg and nftables: the real host behind [`doorward_change::system::System`].
 //!
 //! Nothing here decides what to change. Every program is started by absolute path, without a shell, with an
 //! environment of its own and a time limit; no symbolic link is followed on the way to a file that is written.
@@ -10,6 +10,7 @@ pub mod deadman;
 mod doors;
 mod error;
 mod files;
+mod filter;
 mod host;
 mod lock;
 mod packages;

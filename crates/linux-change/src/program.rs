@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -16,7 +16,7 @@ use rustix::fs::MemfdFlags;
 
 use crate::error::io;
 
-/// As much of what it prints is taken.
+/// As much of what it prints is taken, unless asked for more.
 const OUTPUT_LIMIT: u64 = 1 << 20;
 const FIRST_STEP: Duration = Duration::from_millis(1);
 const LAST_STEP: Duration = Duration::from_millis(20);
@@ -56,12 +56,34 @@ pub(crate) fn run<A: AsRef<OsStr>>(
     limit: Duration,
     late: Late,
 ) -> Result<Ended, SystemError> {
+    talk(program, arguments, environment, None, OUTPUT_LIMIT, limit, late)
+}
+
+/// The same with text for it to read, and more or less taken of what it prints.
+pub(crate) fn talk<A: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[A],
+    environment: &[(&str, &str)],
+    input: Option<&str>,
+    most: u64,
+    limit: Duration,
+    late: Late,
+) -> Result<Ended, SystemError> {
     let what = || format!("run {program}");
     let memory = || {
         let file = rustix::fs::memfd_create("output", MemfdFlags::CLOEXEC).map_err(|e| io(what(), e))?;
         let file = File::from(file);
         let other = file.try_clone().map_err(|e| io(what(), e))?;
         Ok::<_, SystemError>((file, Stdio::from(other)))
+    };
+    let stdin = match input {
+        None => Stdio::null(),
+        Some(text) => {
+            let (mut file, stdin) = memory()?;
+            let written = file.write_all(text.as_bytes()).and_then(|()| file.rewind());
+            written.map_err(|e| io(what(), e))?;
+            stdin
+        }
     };
     let (mut output, stdout) = memory()?;
     let (mut errors, stderr) = memory()?;
@@ -73,7 +95,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(
     command.args(arguments).env_clear().env("PATH", PATH).env("LC_ALL", "C.UTF-8").env("HOME", "/");
     command.envs(environment.iter().copied()).current_dir("/");
     // A group of its own: an interrupt at our terminal does not reach it.
-    command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0);
+    command.stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
     let mut child = command.spawn().map_err(|e| io(what(), e))?;
     let until = Instant::now() + limit;
     let mut step = FIRST_STEP;
@@ -92,13 +114,17 @@ pub(crate) fn run<A: AsRef<OsStr>>(
         thread::sleep(step);
         step = (step * 2).min(LAST_STEP);
     };
-    Ok(Ended { success: status.success(), output: text(&mut output), errors: text(&mut errors) })
+    Ok(Ended {
+        success: status.success(),
+        output: text(&mut output, most),
+        errors: text(&mut errors, OUTPUT_LIMIT),
+    })
 }
 
-fn text(file: &mut File) -> String {
+fn text(file: &mut File, most: u64) -> String {
     let mut bytes = Vec::new();
     // Memory that cannot be read is no output; the exit status tells of the failure.
-    let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(OUTPUT_LIMIT).read_to_end(&mut bytes));
+    let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(most).read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -13,7 +13,9 @@ pub use kept::{
     ChangingProcess, LogReport, LoggedChanges, LoggedRecord, StatusReport, StepDifference, VerifiedChanges,
     VerifyReport, WaitingChanges,
 };
-pub use plan::{ChangedSetting, NamedVersion, PlanReport, PlannedDoor, PlannedStep};
+pub use plan::{
+    AllowedDoor, ChangedSetting, NamedVersion, PlanReport, PlannedDoor, PlannedFilter, PlannedStep,
+};
 
 /// The version of these forms. It grows when a name changes its meaning or goes; new names may come without it.
 pub const CHANGES_VERSION: u32 = 1;
@@ -73,7 +75,7 @@ pub struct PreparedChanges {
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SingleChange {
-    /// What is done: stop, put, remove, reload, check or restart.
+    /// What is done: stop, put, remove, reload, check, restart, load or start.
     pub kind: String,
     /// The unit, path, packages or program, if it is about any.
     pub what: Vec<String>,

@@ -10,8 +10,10 @@
 //! 4. `ways_in`: the administrators' last remote way in;
 //! 5. `packages`: what goes along;
 //! 6. `order`: dependents first, no cycles;
-//! 7. `settings`: changed settings.
+//! 7. `settings`: changed settings;
+//! 8. `filter`: who may still come in.
 
+mod filter;
 mod kept;
 mod order;
 mod packages;
@@ -107,6 +109,7 @@ pub fn check(
     packages::check(&targets, &mut found);
     order::check(&targets, &mut found);
     settings::check(&targets, &mut found);
+    filter::check(&targets, &mut found);
     found.list.sort();
     found.list.dedup();
     let mut left: Vec<(usize, Violation)> = Vec::new();

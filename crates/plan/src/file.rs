@@ -3,6 +3,7 @@
 //! [`print()`] writes it, with comments that teach; [`read`] takes it back, and refuses with place, reason and way out
 //! what it cannot mean. What was printed is read as the same plan, whatever names the host has.
 
+mod filter;
 mod print;
 mod raw;
 mod read;

@@ -3,7 +3,8 @@
 //! Pure and deterministic: nothing here reads or changes a host. Four values and who makes them:
 //!
 //! 1. [`plan`] decides: what nobody needs is uninstalled, disabled or stopped, what is needed on the host alone is
-//!    bound to loopback, everything else is kept, each with its reason. The outcome is a [`Plan`];
+//!    bound to loopback, what must stay open is for named clients where some are named, everything else is kept, each
+//!    with its reason. The outcome is a [`Plan`];
 //! 2. [`print()`] and [`read`] are its file, which people read and edit;
 //! 3. [`check_fresh`] refuses a plan of another host, or of this one as it no longer is, and tells the difference;
 //! 4. [`check`] refuses what would cut off the site, the administrators or the host, whoever wrote the plan. It
@@ -27,7 +28,7 @@ pub use emit::{Direction, Form, emit};
 pub use file::{LONGEST, MOST_STEPS, Unreadable, print, read};
 pub use fingerprint::{Recorded, RecordedPackage, RecordedService};
 pub use plan::{PLAN_VERSION, Plan, PlanHost, Prefer};
-pub use planner::{Options, Unplannable, plan};
+pub use planner::{Options, Unplannable, WantedAccess, plan};
 pub use stale::{Stale, check_fresh, difference};
-pub use step::{Action, ClosedDoor, KeepReason, PackageVersion, Rebind, Saves, Step, StepId};
+pub use step::{Action, ClosedDoor, Filter, KeepReason, PackageVersion, Rebind, Saves, Step, StepId};
 pub use units::{ContainerName, Entry, Parts, Script, ScriptManager, SuperServer, Units};

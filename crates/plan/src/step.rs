@@ -1,7 +1,9 @@
 //! One change, or one thing that is kept: what the plan's file says between two `[[step]]`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use doorward_filter::Policy;
 use doorward_model::{Door, Exposure, Protocol};
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +86,8 @@ pub enum Action {
     },
     /// Bind a service that stays to an address that others do not reach.
     Rebind(Rebind),
+    /// Let named clients alone come in by doors, everyone by the site's, and nobody by any other.
+    Filter(Filter),
     /// Leave a service alone.
     Keep {
         /// The service.
@@ -103,7 +107,7 @@ impl Action {
     pub fn units(&self) -> Option<&Units> {
         match self {
             Self::Uninstall { units, .. } | Self::Disable { units } | Self::Stop { units } => Some(units),
-            Self::Rebind(_) | Self::Keep { .. } => None,
+            Self::Rebind(_) | Self::Filter(_) | Self::Keep { .. } => None,
         }
     }
 
@@ -123,6 +127,7 @@ impl Action {
             Self::Disable { .. } => "disable",
             Self::Stop { .. } => "stop",
             Self::Rebind(_) => "rebind",
+            Self::Filter(_) => "filter",
             Self::Keep { .. } => "keep",
         }
     }
@@ -153,6 +158,15 @@ pub struct Rebind {
     pub to: String,
     /// Command by which the daemon checks its configuration: an absolute path and its arguments.
     pub check: Option<String>,
+}
+
+/// From which addresses doors may be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// The policy, which is whole and without contradiction.
+    pub policy: Policy,
+    /// For doors that were named by their service, the service.
+    pub services: BTreeMap<doorward_filter::Door, String>,
 }
 
 /// Why something is kept.

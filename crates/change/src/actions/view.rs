@@ -56,6 +56,14 @@ impl<'s> View<'s> {
         self.system.activity(unit).map_err(|e| e.to_string())
     }
 
+    pub(super) fn table(&self) -> Result<Option<String>, String> {
+        self.system.table().map_err(|e| e.to_string())
+    }
+
+    pub(super) fn table_once_loaded(&self, text: &str) -> Result<String, String> {
+        self.system.table_once_loaded(text).map_err(|e| e.to_string())
+    }
+
     pub(super) fn package(&self, name: &str) -> Result<Option<String>, String> {
         self.system.package(name).map_err(|e| e.to_string())
     }

@@ -1,6 +1,7 @@
 //! Whether a change is as wanted.
 
 use super::{Problem, STOP_LIMIT, suspects};
+use crate::change::OUR_TABLE;
 use crate::system::{Activity, System};
 use crate::{Change, PreparedStep};
 
@@ -19,7 +20,10 @@ pub(super) fn change(system: &dyn System, change: &Change) -> Result<(), Problem
             }
             Ok(())
         }
-        Change::Restart { unit } if system.activity(unit)? != Activity::Active => {
+        Change::Load { after, .. } if system.table()? != *after => {
+            Err(Problem::NotKept { what: OUR_TABLE.to_owned() })
+        }
+        Change::Start { unit } | Change::Restart { unit } if system.activity(unit)? != Activity::Active => {
             Err(Problem::Down { unit: unit.clone() })
         }
         _ => Ok(()),
@@ -35,6 +39,11 @@ pub(super) fn step(
     for change in &step.changes {
         if let Change::Stop { unit, .. } = change {
             stays_down(system, unit)?;
+        }
+        if let Change::Load { after, .. } = change
+            && system.table()? != *after
+        {
+            return Err(Problem::NotKept { what: OUR_TABLE.to_owned() });
         }
         // Later steps may have changed the same file once more, and so may the scripts of a removed package: what they
         // made of it is not ours to judge, and the doors tell whether something still answers.

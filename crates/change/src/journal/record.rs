@@ -7,7 +7,7 @@ use crate::system::SavedPackage;
 use crate::{Change, Difference, Goal};
 
 /// The version of the journal's form. It grows when an older program must not read it.
-pub const JOURNAL_VERSION: u32 = 2;
+pub const JOURNAL_VERSION: u32 = 3;
 
 /// What a journal begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

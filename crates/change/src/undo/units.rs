@@ -56,6 +56,20 @@ impl Prior<'_> {
     }
 }
 
+/// Stops what was started, before its files go: nothing but this program starts these units.
+pub(super) fn end_started(
+    system: &mut dyn System,
+    changes: &[&Announced<'_>],
+    observer: &mut dyn Observer,
+    result: &mut Undone,
+) {
+    for announced in changes.iter().rev() {
+        let Change::Start { unit } = announced.change else { continue };
+        observer.undoing(announced.step, announced.change);
+        lower(system, unit, result);
+    }
+}
+
 /// Starts what ran, and stops what did not and was raised along.
 pub(super) fn restore(
     system: &mut dyn System,

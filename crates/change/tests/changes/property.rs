@@ -32,6 +32,7 @@ struct Seen {
     power_cuts: u32,
     undo_crashed: u32,
     removals: u32,
+    filters: u32,
     changes: usize,
     stuck: u32,
 }
@@ -51,7 +52,7 @@ fn undone_is_as_before_whatever_happens() {
     println!("{seen:?}");
     if to - from >= 1_000 {
         let all = [seen.whole, seen.confirmed, seen.failed, seen.crashed, seen.power_cuts, seen.undo_crashed];
-        assert!(all.iter().all(|n| *n > 20) && seen.removals > 20, "{seen:?}");
+        assert!(all.iter().all(|n| *n > 20) && seen.removals > 20 && seen.filters > 20, "{seen:?}");
     }
 }
 
@@ -169,6 +170,7 @@ fn restore(
             }
         } else if result.failures.is_empty() {
             seen.removals += u32::from(result.restored.iter().any(|r| r.starts_with('p')));
+            seen.filters += u32::from(result.restored.iter().any(|r| r.ends_with("inet doorward")));
             return check(host, store, prior, cut, &result);
         } else if last {
             panic!("not undone: {result:?}");
@@ -185,6 +187,7 @@ fn assert_same(now: &FakeState, prior: &FakeState) {
     }
     assert_eq!(now.directories, prior.directories);
     assert_eq!(now.active, prior.active);
+    assert_eq!(now.table, prior.table);
     assert!(now == prior, "packages differ");
 }
 

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use doorward_change::fake::{FakeHost, FakePackage, Random};
 use doorward_change::system::Node;
+use doorward_filter::{Host, Policy};
 use doorward_model::{Exposure, Protocol};
 use doorward_plan::{
-    Action, ClosedDoor, Entry, PackageVersion, Parts, Plan, Rebind, Step, SuperServer, Units,
+    Action, ClosedDoor, Entry, Filter, PackageVersion, Parts, Plan, Rebind, Step, SuperServer, Units,
 };
 
 use super::{plan, step};
@@ -36,6 +37,9 @@ pub(crate) fn case(random: &mut Random) -> (FakeHost, Plan) {
     let mut host = FakeHost::new();
     let services = services(random, &mut host);
     let tables = tables(random, &mut host);
+    // Chances of its own: the rest of a case is the same without it.
+    let mut own = random.clone();
+    let filter = filter(&mut own, &mut host);
     let drop_in = "/etc/systemd/system/other.service.d/more.conf";
     for path in ["/etc/systemd/system/other.service", drop_in, "/etc/other"] {
         host.write(path, "[Unit]\n");
@@ -54,8 +58,26 @@ pub(crate) fn case(random: &mut Random) -> (FakeHost, Plan) {
             }
         }
     }
-    let plan = a_plan(random, &host, &services, tables);
+    end_what_cannot_start(&mut host);
+    let mut plan = a_plan(random, &host, &services, tables);
+    if let Some(step) = filter {
+        let at = own.below(plan.steps.len() as u64 + 1);
+        plan.steps.insert(usize::try_from(at).unwrap(), step);
+    }
     (host, plan)
+}
+
+/// Something may run that was only wanted, and cannot start by itself, as what it requires is masked: no undoing could
+/// start it again.
+fn end_what_cannot_start(host: &mut FakeHost) {
+    for _ in 0..10 {
+        let cannot = |unit: &&String| {
+            let mut other = host.fork();
+            other.set_active(unit, false).is_err() || other.set_active(unit, true).is_err()
+        };
+        let Some(unit) = host.state().active.iter().find(cannot).cloned() else { return };
+        let _ = host.set_active(&unit, false);
+    }
 }
 
 fn needs(services: &[Service], a: &Service, b: &Service) -> bool {
@@ -168,6 +190,27 @@ fn tables(random: &mut Random, host: &mut FakeHost) -> Vec<Step> {
         steps.push(step("rebind:db.service", Action::Rebind(rebind)));
     }
     steps
+}
+
+/// A filter, perhaps in the place of an earlier one.
+fn filter(random: &mut Random, host: &mut FakeHost) -> Option<Step> {
+    let policy = |port: u16| {
+        let text =
+            format!("[clients]\na = [\"192.0.2.0/24\"]\n[doors]\n\"tcp/{port}\" = {{ to = [\"a\"] }}\n");
+        Policy::new(&toml::from_str(&text).unwrap(), &Host::default()).unwrap()
+    };
+    if random.one_in(2) {
+        return None;
+    }
+    if random.one_in(2) {
+        // Of the same policy, or of another; in an older form.
+        host.write("/etc/doorward/filter.nft", &policy(22 + u16::from(random.one_in(2))).table());
+        host.write("/etc/systemd/system/doorward-filter.service", "[Service]\nType=oneshot\n");
+        let link = "/etc/systemd/system/sysinit.target.wants/doorward-filter.service";
+        host.link(link, "/etc/systemd/system/doorward-filter.service");
+    }
+    let services = BTreeMap::new();
+    Some(step("filter", Action::Filter(Filter { policy: policy(22), services })))
 }
 
 fn a_plan(random: &mut Random, host: &FakeHost, services: &[Service], tables: Vec<Step>) -> Plan {

@@ -11,7 +11,7 @@ use doorward_change::system::System as _;
 use doorward_change::{DifferenceKind, Journal, PreparedStep, Scope};
 use doorward_linux_change::{LinuxHost, Lock, deadman, state_directory};
 use doorward_model::changes::{ApplyOutcome, ApplyReport, CHANGES_VERSION};
-use doorward_plan::{Plan, StepId};
+use doorward_plan::{Action, Plan, StepId};
 use doorward_report::escape;
 
 use super::undo;
@@ -76,6 +76,10 @@ pub(crate) fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
         return taken_back(args, id, &mut host, &mut journal, &steps, &why.to_string());
     }
     std::thread::sleep(SETTLED);
+    let wrong = filtered(&config, &plan).unwrap_or_else(|why| Some(format!("{why:#}")));
+    if let Some(wrong) = wrong {
+        return taken_back(args, id, &mut host, &mut journal, &steps, &wrong);
+    }
     let left = left(&config, &plan).unwrap_or_else(|why| {
         eprintln!("doorward: no other plan could be made: {}", escape(&format!("{why:#}")));
         Vec::new()
@@ -215,12 +219,25 @@ pub(super) fn begun(
     Ok(Journal::create(&journals.path(id), header)?)
 }
 
+/// What the packet filter does otherwise than a step of the plan says.
+fn filtered(config: &Config, plan: &Plan) -> anyhow::Result<Option<String>> {
+    for step in plan.changes() {
+        if let Action::Filter(filter) = &step.action {
+            let (_, snapshot) = One::ThisHost(None).read(config)?;
+            let found = super::filter::differences(&filter.policy, &snapshot)?;
+            return Ok(found.first().map(|first| format!("{}: {first}", step.id)));
+        }
+    }
+    Ok(None)
+}
+
 /// Closing may open: the steps that another plan would do now, without those that this one has off.
 fn left(config: &Config, plan: &Plan) -> anyhow::Result<Vec<String>> {
     let (knowledge, snapshot) = One::ThisHost(None).read(config)?;
     let index = judge::index(&knowledge, &snapshot, config)?;
     let assessment = doorward_assess::assess(&snapshot, &index, &config.options());
-    let options = doorward_plan::Options { prefer: plan.prefer };
+    let access = config.access()?;
+    let options = doorward_plan::Options { prefer: plan.prefer, access: access.as_ref() };
     let another = doorward_plan::plan(&assessment, &snapshot, &index, options)?;
     let is_off = |id| plan.step(id).is_some_and(|step| !step.on);
     Ok(another.changes().filter(|step| !is_off(&step.id)).map(|step| step.id.to_string()).collect())

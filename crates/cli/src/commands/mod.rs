@@ -4,6 +4,7 @@ mod apply;
 mod audit;
 mod confirm;
 mod explain;
+mod filter;
 mod generate;
 mod log;
 mod plan;

@@ -30,7 +30,9 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
             plan
         }
         None => {
-            doorward_plan::plan(&assessment, &snapshot, &index, Options { prefer: preferred(args.prefer) })?
+            let access = config.access()?;
+            let options = Options { prefer: preferred(args.prefer), access: access.as_ref() };
+            doorward_plan::plan(&assessment, &snapshot, &index, options)?
         }
     };
     refuse_wrong(&plan, &snapshot, &assessment, &index, &overrides)?;

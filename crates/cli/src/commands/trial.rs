@@ -153,7 +153,8 @@ fn planned(
 ) -> anyhow::Result<Plan> {
     let Some(file) = &args.plan else {
         let prefer = super::plan::preferred(args.prefer);
-        return Ok(doorward_plan::plan(assessment, snapshot, index, Options { prefer })?);
+        // A visitor's address is no client's.
+        return Ok(doorward_plan::plan(assessment, snapshot, index, Options { prefer, access: None })?);
     };
     let plan = super::plan::read(file)?;
     if args.place.host.is_none() {

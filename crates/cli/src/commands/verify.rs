@@ -65,7 +65,12 @@ pub(super) fn one(journals: &Journals, id: u64) -> anyhow::Result<Vec<Difference
     let later: Vec<Journal> =
         journals.all()?.into_iter().filter(|k| k.id > id).filter_map(|k| k.journal.ok()).collect();
     let later: Vec<&Journal> = later.iter().collect();
-    doorward_change::verify(&host, &journal, &later).with_context(|| format!("changes {id}"))
+    let mut found =
+        doorward_change::verify(&host, &journal, &later).with_context(|| format!("changes {id}"))?;
+    if later.iter().all(|journal| journal.opens().is_empty()) {
+        found.extend(super::filter::closed_by_others(&journal.opens()));
+    }
+    Ok(found)
 }
 
 /// The boot unit says this: what was confirmed and is to outlive a boot is verified once, and what was found is

@@ -5,6 +5,7 @@ mod audited;
 mod changed;
 mod crashed;
 mod faults;
+mod filtered;
 mod known;
 mod program;
 mod rebooted;

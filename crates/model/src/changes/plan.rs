@@ -1,5 +1,7 @@
 //! What is to be changed.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +31,7 @@ pub struct PlannedStep {
     pub id: String,
     /// Whether it is to be done.
     pub on: bool,
-    /// What is done: uninstall, disable, stop, rebind or keep.
+    /// What is done: uninstall, disable, stop, rebind, filter or keep.
     pub action: String,
     /// What it shuts, binds anew or keeps: units, init scripts, entries of super-servers, containers.
     pub services: Vec<String>,
@@ -38,6 +40,9 @@ pub struct PlannedStep {
     /// The setting that it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setting: Option<ChangedSetting>,
+    /// From which addresses doors may be reached, for a filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<PlannedFilter>,
     /// Why something is kept: by-hand, unknown, role, base, admin, configured or needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<String>,
@@ -89,6 +94,31 @@ pub struct ChangedSetting {
     /// Command by which the daemon checks its configuration before it is restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
+}
+
+/// From which addresses doors may be reached; every other door is closed to the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedFilter {
+    /// The site's own doors, open to everyone: `tcp/80`.
+    pub site: Vec<String>,
+    /// Client sets by name: networks.
+    pub clients: BTreeMap<String, Vec<String>>,
+    /// Doors for named clients.
+    pub doors: Vec<AllowedDoor>,
+}
+
+/// A door for named clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AllowedDoor {
+    /// The port that clients send to: `tcp/22`.
+    pub door: String,
+    /// The service behind it, where it was named by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Client sets.
+    pub to: Vec<String>,
+    /// Whether connections to it are limited in rate.
+    pub admin: bool,
 }
 
 /// A door that a step closes.

@@ -111,6 +111,7 @@ impl<'a> Targets<'a> {
                 self.add_units(at, step, units, found);
             }
             Action::Rebind(rebind) => drop(self.add_service(at, step, &rebind.service, found)),
+            Action::Filter(_) => {}
             Action::Keep { service, reason } => {
                 let known = self.graph().node(service).is_some();
                 // A door may belong to what is no service: the kernel, a process that is gone.

@@ -59,7 +59,7 @@ fn ways(targets: &Targets<'_>) -> Vec<usize> {
     }
 }
 
-/// The step that closes a way in: it shuts the service, what starts it, what it cannot run without, or its door.
+/// The step that closes a way in: it shuts the service, what starts it, what it cannot run without, or its doors.
 fn closed_by(targets: &Targets<'_>, way: usize) -> Option<usize> {
     let graph = targets.graph();
     let rebound = || {
@@ -83,5 +83,5 @@ fn closed_by(targets: &Targets<'_>, way: usize) -> Option<usize> {
             graph.out(node).iter().filter(|e| matches!(e.origin, Origin::Unit(kind) if kind.is_hard()));
         queue.extend(hard.map(|e| e.other).filter(|n| seen.insert(*n)));
     }
-    rebound()
+    rebound().or_else(|| super::filter::closing(targets, targets.doors(way)))
 }

@@ -68,6 +68,16 @@ fn changes<'p>(step: &'p Step, services: &HashMap<&str, &Service>, direction: Di
             Direction::Undo => format!("put {} in {} back as it was", rebind.setting, rebind.file),
         }));
     }
+    if let Action::Filter(filter) = &step.action {
+        let doors: Vec<String> = filter.policy.doors().map(|door| door.to_string()).collect();
+        list.push(Change::ByHand(match direction {
+            Direction::Apply => format!(
+                "let the packet filter pass new connections to {} alone, from the clients that the plan names",
+                doors.join(", ")
+            ),
+            Direction::Undo => "take the rules of the packet filter away again".to_owned(),
+        }));
+    }
     let all: Vec<_> = step.action.packages().collect();
     let (good, odd): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|p| is_package(&p.name) && is_package(&p.version));

@@ -20,7 +20,7 @@ const HEADER: &str = "\
 # the plan is refused with the difference: make a new one.
 #
 # Actions: uninstall a package, disable a service with all that would start it, stop it until the next boot,
-# rebind what is needed on the host alone to loopback, keep.
+# rebind what is needed on the host alone to loopback, filter from which addresses the rest is reached, keep.
 ";
 
 /// The plan's file.
@@ -79,6 +79,7 @@ fn sentence(step: &Step) -> String {
         Action::Disable { units } => format!("disable {}", names(units)),
         Action::Stop { units } => format!("stop {} until the next boot", names(units)),
         Action::Rebind(rebind) => format!("bind {} to {}", rebind.service, rebind.to),
+        Action::Filter(filter) => super::filter::sentence(filter),
         Action::Keep { service, reason: KeepReason::ByHand } => format!("look at {service}, and act by hand"),
         Action::Keep { service, .. } => format!("keep {service}"),
     };
@@ -113,6 +114,7 @@ fn action(out: &mut String, action: &Action) {
                 line(out, "check", check, true);
             }
         }
+        Action::Filter(filter) => super::filter::print(out, filter),
         Action::Keep { service, reason } => {
             line(out, "service", service, true);
             line(out, "reason", reason.as_str(), true);

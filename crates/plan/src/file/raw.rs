@@ -1,8 +1,10 @@
 //! The file as it stands: all that may be written. What may not stand together is refused on the way to a [`Step`].
 
+use doorward_filter::{Door, Rate};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::filter::{RawClients, RawDoor, RawFilter};
 use crate::{
     Action, ClosedDoor, ContainerName, Entry, KeepReason, PackageVersion, Parts, PlanHost, Prefer, Rebind,
     Recorded, Saves, Script, Step, StepId, Units,
@@ -28,6 +30,7 @@ enum Word {
     Disable,
     Stop,
     Rebind,
+    Filter,
     Keep,
 }
 
@@ -52,6 +55,14 @@ pub(super) struct RawStep {
     to: Option<String>,
     check: Option<String>,
     reason: Option<KeepReason>,
+    site: Option<Vec<Door>>,
+    clients: Option<Vec<RawClients>>,
+    doors: Option<Vec<RawDoor>>,
+    rate: Option<Rate>,
+    counters: Option<bool>,
+    log: Option<bool>,
+    published: Option<bool>,
+    guests: Option<Vec<String>>,
     #[serde(default)]
     why: String,
     danger: Option<String>,
@@ -83,6 +94,9 @@ impl RawStep {
             Word::Disable => ("disable", UNITS.to_vec()),
             Word::Stop => ("stop", UNITS.to_vec()),
             Word::Rebind => ("rebind", vec!["service", "file", "setting", "from", "to", "check"]),
+            Word::Filter => {
+                ("filter", vec!["site", "clients", "doors", "rate", "counters", "log", "published", "guests"])
+            }
             Word::Keep => ("keep", vec!["service", "reason"]),
         };
         if let Some(field) = self.given().into_iter().find(|f| !allowed.contains(f)) {
@@ -105,6 +119,20 @@ impl RawStep {
                 to: self.to.ok_or_else(|| missing("to"))?,
                 check: self.check,
             }),
+            Word::Filter => Action::Filter(
+                RawFilter {
+                    site: self.site.ok_or_else(|| missing("site"))?,
+                    clients: self.clients.unwrap_or_default(),
+                    doors: self.doors.unwrap_or_default(),
+                    rate: self.rate,
+                    counters: self.counters,
+                    log: self.log,
+                    published: self.published,
+                    guests: self.guests,
+                }
+                .into_filter()
+                .map_err(|wrong| (wrong, "correct it, or make a new plan".to_owned()))?,
+            ),
             Word::Uninstall | Word::Disable | Word::Stop => {
                 let units = Units::new(Parts {
                     systemd: self.units.unwrap_or_default(),
@@ -158,6 +186,14 @@ impl RawStep {
             ("to", self.to.is_some()),
             ("check", self.check.is_some()),
             ("reason", self.reason.is_some()),
+            ("site", self.site.is_some()),
+            ("clients", self.clients.is_some()),
+            ("doors", self.doors.is_some()),
+            ("rate", self.rate.is_some()),
+            ("counters", self.counters.is_some()),
+            ("log", self.log.is_some()),
+            ("published", self.published.is_some()),
+            ("guests", self.guests.is_some()),
         ];
         fields.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
     }

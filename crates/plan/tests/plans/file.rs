@@ -1,10 +1,11 @@
 //! The file: what is kept of a plan, and what is refused.
 
+use doorward_filter::{Access, Allow, Door, DoorName, Host, Policy, Published, Rate, SetName, Transport};
 use doorward_model::{Exposure, Protocol, Start};
 use doorward_plan::{
-    Action, ClosedDoor, ContainerName, Entry, KeepReason, MOST_STEPS, PLAN_VERSION, PackageVersion, Parts,
-    Plan, PlanHost, Prefer, Rebind, Recorded, RecordedPackage, RecordedService, Saves, Script, ScriptManager,
-    Step, StepId, SuperServer, Units, Unreadable, print, read,
+    Action, ClosedDoor, ContainerName, Entry, Filter, KeepReason, MOST_STEPS, PLAN_VERSION, PackageVersion,
+    Parts, Plan, PlanHost, Prefer, Rebind, Recorded, RecordedPackage, RecordedService, Saves, Script,
+    ScriptManager, Step, StepId, SuperServer, Units, Unreadable, print, read,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::of;
@@ -41,8 +42,43 @@ fn action() -> impl Strategy<Value = Action> {
         rebind.prop_map(|(service, file, setting, from, to, check)| {
             Action::Rebind(Rebind { service, file, setting, from, to, check })
         }),
+        filter().prop_map(Action::Filter),
         hostile().prop_map(|service| Action::Keep { service, reason: KeepReason::ByHand }),
     ]
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let networks = vec((any::<u32>(), 0..=32u32), 1..20).prop_map(|all| {
+        let network = |(address, length): (u32, u32)| {
+            let bits = u32::MAX.checked_shl(32 - length).unwrap_or(0);
+            format!("{}/{length}", std::net::Ipv4Addr::from(address & bits))
+        };
+        all.into_iter().map(network).chain(["2001:db8::/32".to_owned()]).collect::<Vec<_>>()
+    });
+    let doors = btree_map(1024..u16::MAX, (hostile(), any::<bool>()), 0..4);
+    (networks, doors, 1..100u32, any::<[bool; 3]>()).prop_map(
+        |(networks, named, burst, [counters, log, published])| {
+            let name = |text: &str| SetName::try_from(text.to_owned()).unwrap();
+            let door = |port: u16| Door { transport: Transport::Udp, port };
+            let allow = |admin| Allow { to: vec![name("a-1"), name("b")], admin };
+            let access = Access {
+                clients: [(name("a-1"), networks), (name("b"), vec!["192.0.2.1".to_owned()])].into(),
+                doors: named
+                    .iter()
+                    .map(|(p, (_, admin))| (DoorName::Port(door(*p)), allow(*admin)))
+                    .collect(),
+                rate: Rate { per_minute: 7, burst },
+                counters,
+                log,
+                published: Published(published),
+                guests: if log { vec!["br-*".to_owned()] } else { Vec::new() },
+            };
+            let site = [80, 443].map(|port| Door { transport: Transport::Tcp, port }).into();
+            let policy = Policy::new(&access, &Host { site, ..Host::default() }).unwrap();
+            let services = named.into_iter().map(|(p, (service, _))| (door(p), service)).collect();
+            Filter { policy, services }
+        },
+    )
 }
 
 fn door() -> impl Strategy<Value = ClosedDoor> {
@@ -162,8 +198,8 @@ fn what_is_wrong_is_told_with_its_place_and_a_way_out() {
         refused("undo = ", "onn = true\nundo = "),
         "line 34, column 1, step 1 \"uninstall:cups\": unknown field `onn`, expected one of `id`, `on`, `action`, \
          `package`, `along`, `units`, `bus_names`, `scripts`, `entries`, `containers`, `service`, `file`, `setting`, \
-         `from`, `to`, `check`, `reason`, `why`, `danger`, `undo`, `closes`, `needed_by`, `takes_along`, `cycle`, \
-         `saves` (correct the name, or take the line out)"
+         `from`, `to`, `check`, `reason`, `site`, `clients`, `doors`, `rate`, `counters`, `log`, `published`, \
+         `guests`, `why`, `danger`, `undo`, `closes`, `needed_by`, `takes_along`, `cycle`, `saves`, `trial` (correct the name, or take the line out)"
     );
     assert!(
         refused("action = \"uninstall\"", "action = \"erase\"")

@@ -221,7 +221,7 @@ impl Made {
     }
 
     pub(crate) fn plan_with(&self, prefer: Prefer) -> Plan {
-        plan(&self.assess(), &self.0, &INDEX, Options { prefer }).unwrap()
+        plan(&self.assess(), &self.0, &INDEX, Options { prefer, access: None }).unwrap()
     }
 
     pub(crate) fn check(&self, plan: &Plan, overrides: &[&str]) -> Vec<Violation> {

@@ -3,6 +3,7 @@
 mod checker;
 mod emit;
 mod file;
+mod filter;
 mod made;
 mod planner;
 mod properties;
