@@ -108,7 +108,7 @@ impl Demo {
         screen.title("5. Trial, in a copy of the host booted beside it: what the site does need");
         self.types(
             &["doorward", "trial", "plan.toml", "--output", "proved.toml"],
-            Lines { first: 54, last: 1 },
+            Lines { first: 50, last: 17 },
         )?;
 
         screen.title("6. Apply what was proved, and confirm it in time");
