@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use doorward_lab::{Client, Host, Lab, open_or_skip, roots};
 
-use super::program::{PLAN, difference, doorward, json, plan_only, put, run, state};
+use super::program::{PLAN, PROGRAM, difference, doorward, json, plan_only, put, run, state};
 
 const CONFIG: &str = "/etc/doorward/config.toml";
 /// Somebody else's rules, which stay as they are. By them connections are tracked: else one that stands is not known when
@@ -120,7 +120,7 @@ fn named_clients_alone_come_in_and_that_outlives_a_boot() {
     }
     run(&site.host, &["confirm"]);
     assert_eq!(doorward(&site.host, &["verify"]).code, 0);
-    site.host.succeed(&["/usr/local/bin/doorward", "plan", "--output", PLAN]).unwrap();
+    site.host.succeed(&[PROGRAM, "plan", "--output", PLAN]).unwrap();
     let again = String::from_utf8(site.host.read(PLAN).unwrap()).unwrap();
     assert!(!again.contains("action = \"filter\""), "it is so already");
 
@@ -164,6 +164,18 @@ fn others_rules_that_close_what_is_to_be_open_are_told() {
     let found = json(&site.host, 1, &["verify"]);
     let text = found["changes"][0]["differences"][0]["text"].as_str().unwrap();
     assert!(text.contains("tcp/80 stays closed over IPv4 by inet others input"), "{found}");
+    // Debian's own service flushes all tables, and takes this one's along when it is loaded anew.
+    site.host.succeed(&["systemctl", "start", "nftables"]).unwrap();
+    site.host.succeed(&["systemctl", "restart", "doorward-filter"]).unwrap();
+    for verb in ["reload", "restart"] {
+        site.host.succeed(&["systemctl", verb, "nftables"]).unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while !site.tables().contains("inet doorward") {
+            assert!(Instant::now() < until, "{verb}: {}", site.tables());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(doorward(&site.host, &["verify"]).code, 0, "{verb}");
+    }
     run(&site.host, &["undo"]);
     assert!(!site.tables().contains("doorward"), "{}", site.tables());
     assert!(!site.host.run(&["systemctl", "cat", "doorward-filter.service"]).unwrap().status.success());
@@ -211,6 +223,34 @@ fn unconfirmed_it_comes_back_by_the_timer_and_by_a_boot() {
     site.is_filtered();
     assert!(!site.host.succeed(&["nft", "list", "table", "inet", "doorward"]).unwrap().contains("9100"));
     assert_eq!(difference(&earlier, &state(&site.host)), [""; 0]);
+}
+
+#[test]
+fn a_power_cut_at_any_record_brings_the_earlier_table_back() {
+    let Some(lab) = open_or_skip() else { return };
+    let mut site = Site::boot(&lab);
+    site.configure("");
+    site.apply("1h");
+    run(&site.host, &["confirm"]);
+    site.reboot();
+    site.configure("\"tcp/9100\" = { to = [\"office\"] }\n");
+    let table = |host: &Host| host.succeed(&["nft", "-s", "list", "table", "inet", "doorward"]).unwrap();
+    let (before, earlier) = (state(&site.host), table(&site.host));
+    plan_only(&site.host, "disable", &["filter"]);
+    let words = [PROGRAM, "apply", PLAN, "--yes", "--confirm-within", "24h"];
+    let mut program = site.host.stepped("/var/lib/doorward/2.journal", &words).unwrap();
+    let mut records = 0;
+    while program.step().unwrap() {
+        records += 1;
+        let image = site.host.disk_image().unwrap();
+        let after = lab.host_of(&image).unwrap();
+        assert_eq!(table(&after), earlier, "record {records}");
+        assert_eq!(difference(&before, &state(&after)), [""; 0], "record {records}");
+        assert_eq!(doorward(&after, &["status"]).out, "no changes wait\n", "record {records}");
+        assert_eq!(site.stranger.tcp_open(after.address(), [22, 80]).unwrap(), [80], "record {records}");
+    }
+    assert!(records > 5, "{records} records are too few");
+    assert!(table(&site.host).contains("9100"));
 }
 
 #[test]
