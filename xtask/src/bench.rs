@@ -4,6 +4,7 @@
 //! are the ratios of medians. Whole processes are timed from inside the host.
 
 pub(crate) mod changes;
+pub(crate) mod filter;
 pub(crate) mod hives;
 pub(crate) mod load;
 pub(crate) mod measure;

@@ -23,6 +23,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Measure applying a plan beside bare calls of systemctl on a real host, and the journal (needs root)
     BenchChanges(bench::changes::Arguments),
+    /// Measure loading the packet filter's table beside nft alone, in a network of its own (needs root)
+    BenchFilter(bench::filter::Arguments),
     /// Measure the audit of registry hives beside its peers
     BenchHives(bench::hives::Arguments),
     /// Measure planning for made hosts of growing size
@@ -50,6 +52,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::BenchChanges(arguments) => bench::changes::run(&arguments),
+        Chore::BenchFilter(arguments) => bench::filter::run(&arguments),
         Chore::BenchPlan(arguments) => bench::plan::run(&arguments),
         Chore::BenchHives(arguments) => bench::hives::run(&arguments),
         Chore::BenchSearch(arguments) => bench::search::run(&arguments),

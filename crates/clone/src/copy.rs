@@ -19,6 +19,8 @@ use crate::{CloneError, Difference, Interface};
 pub(crate) const PROGRAM: &str = "/run/host/doorward";
 /// Folders of sockets, for root alone.
 const FOLDER: &str = "/run/doorward";
+/// Where the manager keeps units that nobody installed, as long as they are there.
+const TRANSIENT: &str = "/run/systemd/transient";
 /// A copy of a busy host takes some seconds; a unit that does not come up holds it for 90 s by default.
 const BOOT_LIMIT: Duration = Duration::from_mins(4);
 const UNIT_LIMIT: Duration = Duration::from_secs(20);
@@ -72,7 +74,7 @@ impl Copy {
         let began = Instant::now();
         program::check()?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("doorward-{}-{number}", std::process::id());
+        let name = format!("doorward-copy-{}-{number}", std::process::id());
         let folder = Folder(Path::new(FOLDER).join(&name));
         let private = |path: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         private(&folder.0).doing(|| format!("make {}", folder.0.display()))?;
@@ -187,6 +189,11 @@ impl Drop for Copy {
         let _ = stream.shutdown(Shutdown::Write);
         let _ = stream.set_read_timeout(Some(UNIT_LIMIT));
         while let Ok(Some(_)) = receive::<News>(&mut self.line) {}
+        let unit = Path::new(TRANSIENT).join(&self.unit);
+        let until = Instant::now() + UNIT_LIMIT;
+        while unit.exists() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

@@ -158,9 +158,10 @@ fn stays(service: &Service) -> bool {
         && (!is_instance || service.start.at_boot())
 }
 
-/// Whether a service is one of our own that is installed for the next boot, and removed by it: no plan rests on it.
+/// Whether a service is one of our own that does not last, for the next boot or for a trial: no plan rests on it.
 pub(crate) fn is_for_one_boot(service: &str) -> bool {
     matches!(service, "doorward-boot-revert.service" | "doorward-boot-verify.service")
+        || service.starts_with("doorward-copy-")
 }
 
 /// A listener in a line, as far as it is the same after a reboot.
