@@ -6,6 +6,7 @@ mod confirm;
 mod explain;
 mod generate;
 mod log;
+mod pki;
 mod plan;
 mod reach;
 mod site;
@@ -35,6 +36,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Trial(trial)) => trial::run(&trial),
         Some(Command::TrialAgent) => trial::serve(),
         Some(Command::TrialKeeper { socket }) => trial::keep(&socket),
+        Some(Command::Pki(pki)) => pki::run(&pki),
         Some(Command::Config) => generate::config(),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(&directory),
