@@ -7,7 +7,7 @@ mod lines;
 
 use std::collections::BTreeMap;
 
-use doorward_filter::{Door, SetName};
+use doorward_filter::{Door, SetName, Transport};
 use ipnet::IpNet;
 use zeroize::Zeroizing;
 
@@ -182,8 +182,9 @@ impl<'a> Writer<'a> {
         lines.block("children", |lines| self.children(lines, name, peer));
     }
 
-    /// With the kernel's engine one child a door: an SA is then for that door alone, and the kernel drops what comes
-    /// through it to another. The userspace engine routes by addresses, so there all goes through one.
+    /// With the kernel's engine one child a door, so that all other traffic stays as it is. (What comes through the SA is
+    /// not held to that door: strongSwan leaves ports out of an SA's own selector. The packet filter sees to that.) The
+    /// userspace engine routes by addresses, so there all goes through one.
     fn children(&self, lines: &mut Lines, name: &SetName, peer: &Peer) {
         let (near, far) = match self.side {
             Side::Host => ("local_ts", "remote_ts"),
@@ -199,11 +200,15 @@ impl<'a> Writer<'a> {
             return;
         }
         for Door { transport, port } in &peer.doors {
-            let transport = transport.as_str();
-            lines.block(&format!("doorward-{name}-{transport}-{port}"), |lines| {
+            // By number: names need /etc/protocols, which small systems lack.
+            let protocol = match transport {
+                Transport::Tcp => 6,
+                Transport::Udp => 17,
+            };
+            lines.block(&format!("doorward-{name}-{}-{port}", transport.as_str()), |lines| {
                 lines.put("mode", "transport");
-                lines.put(near, &format!("dynamic[{transport}/{port}]"));
-                lines.put(far, &format!("dynamic[{transport}]"));
+                lines.put(near, &format!("dynamic[{protocol}/{port}]"));
+                lines.put(far, &format!("dynamic[{protocol}]"));
                 self.child(lines, peer, "trap");
             });
         }
