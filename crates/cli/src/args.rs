@@ -1,5 +1,6 @@
 //! The command line. Its doc comments are the help, the man pages and the reference.
 
+mod pki;
 mod reach;
 mod site;
 mod trial;
@@ -9,6 +10,9 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub(crate) use pki::{
+    CrlArgs, InitArgs, IssueArgs, ListArgs, PkiCommand, ReasonWord, RevokeArgs, SecretArgs,
+};
 pub(crate) use reach::{Expect, ReachArgs, StateWord};
 pub(crate) use site::{CheckArgs, RecordArgs, SiteCommand, SiteFormat};
 pub(crate) use trial::TrialArgs;
@@ -120,6 +124,9 @@ pub(crate) enum Command {
     /// Run the site's tests, or write them from the site
     #[command(subcommand)]
     Site(SiteCommand),
+    /// Issue certificates and shared secrets for IPsec, from a small authority of your own
+    #[command(subcommand)]
+    Pki(PkiCommand),
     /// Print the configuration file with every setting explained
     Config,
     /// Print a completion script for a shell

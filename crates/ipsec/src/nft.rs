@@ -63,7 +63,13 @@ impl Linux<'_> {
         let mut input = vec!["iifname \"lo\" accept".to_owned()];
         input.extend(way_out.map(|way| {
             let family = if way.client.is_ipv4() { "ip" } else { "ip6" };
-            format!("ct state established {family} saddr {} {} accept", way.client, now(way.door))
+            let goes_on = match way.door.transport {
+                // Not by the state of connections, which the kernel may only begin to track with this table: what does
+                // not begin with SYN alone begins nothing.
+                Transport::Tcp => "tcp flags & (fin | syn | rst | ack) != syn",
+                Transport::Udp => "ct state established",
+            };
+            format!("{family} saddr {} {} {goes_on} accept", way.client, now(way.door))
         }));
         let guard = |matches: String, door: Door| format!("{matches} goto {}", chain_of(door));
         let doors = || self.tunnels.doors.keys().copied();

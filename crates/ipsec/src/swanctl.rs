@@ -7,7 +7,7 @@ mod lines;
 
 use std::collections::BTreeMap;
 
-use doorward_filter::{Door, SetName};
+use doorward_filter::{Door, SetName, Transport};
 use ipnet::IpNet;
 use zeroize::Zeroizing;
 
@@ -199,11 +199,15 @@ impl<'a> Writer<'a> {
             return;
         }
         for Door { transport, port } in &peer.doors {
-            let transport = transport.as_str();
-            lines.block(&format!("doorward-{name}-{transport}-{port}"), |lines| {
+            // By number: names need /etc/protocols, which small systems lack.
+            let protocol = match transport {
+                Transport::Tcp => 6,
+                Transport::Udp => 17,
+            };
+            lines.block(&format!("doorward-{name}-{}-{port}", transport.as_str()), |lines| {
                 lines.put("mode", "transport");
-                lines.put(near, &format!("dynamic[{transport}/{port}]"));
-                lines.put(far, &format!("dynamic[{transport}]"));
+                lines.put(near, &format!("dynamic[{protocol}/{port}]"));
+                lines.put(far, &format!("dynamic[{protocol}]"));
                 self.child(lines, peer, "trap");
             });
         }

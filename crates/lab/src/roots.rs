@@ -38,6 +38,7 @@ pub const IPSEC: RootSpec = RootSpec {
         "charon-systemd",
         "strongswan-swanctl",
         "libcharon-extra-plugins",
+        "libstrongswan-standard-plugins",
         "libstrongswan-extra-plugins",
         "openssh-server",
     ],

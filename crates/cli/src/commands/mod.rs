@@ -7,6 +7,7 @@ mod explain;
 mod filter;
 mod generate;
 mod log;
+mod pki;
 mod plan;
 mod reach;
 mod site;
@@ -36,6 +37,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Trial(trial)) => trial::run(&trial),
         Some(Command::TrialAgent) => trial::serve(),
         Some(Command::TrialKeeper { socket }) => trial::keep(&socket),
+        Some(Command::Pki(pki)) => pki::run(&pki),
         Some(Command::Config) => generate::config(),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(&directory),

@@ -3,6 +3,7 @@
 
 mod host;
 mod interrupt;
+mod pki;
 mod plan;
 mod reach;
 mod site;
@@ -72,6 +73,8 @@ fn help_teaches() {
         ("audit", &["audit", "--help"]),
         ("explain", &["explain", "--help"]),
         ("reach", &["reach", "--help"]),
+        ("pki", &["pki", "--help"]),
+        ("pki_issue", &["pki", "issue", "--help"]),
     ] {
         insta::assert_snapshot!(format!("help_{name}"), place.says(0, words));
     }
