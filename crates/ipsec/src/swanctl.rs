@@ -182,8 +182,9 @@ impl<'a> Writer<'a> {
         lines.block("children", |lines| self.children(lines, name, peer));
     }
 
-    /// With the kernel's engine one child a door: an SA is then for that door alone, and the kernel drops what comes
-    /// through it to another. The userspace engine routes by addresses, so there all goes through one.
+    /// With the kernel's engine one child a door, so that all other traffic stays as it is. (What comes through the SA is
+    /// not held to that door: strongSwan leaves ports out of an SA's own selector. The packet filter sees to that.) The
+    /// userspace engine routes by addresses, so there all goes through one.
     fn children(&self, lines: &mut Lines, name: &SetName, peer: &Peer) {
         let (near, far) = match self.side {
             Side::Host => ("local_ts", "remote_ts"),

@@ -101,11 +101,11 @@ pub enum IpsecError {
         /// The missing peer.
         peer: SetName,
     },
-    /// The userspace engine cannot tell these peers apart.
+    /// Two peers that cannot be told apart.
     #[error(
-        "peers {0} and {1} may come from the same address and may use different doors: with engine = \"userspace\" the \
-         packet filter knows them by their addresses alone. Give them the same doors, or addresses of their own, or use \
-         engine = \"kernel\""
+        "peers {0} and {1} may come from the same address and may use different doors: the packet filter knows that a \
+         packet came through IPsec and from which address, not by whose association. Give them the same doors, or \
+         addresses of their own"
     )]
     Overlap(SetName, SetName),
     /// Windows has no part in strongSwan's own engine.
@@ -202,6 +202,9 @@ impl Tunnels {
             if matches!((&peer.by, &second.by), (Proof::Secret(a), Proof::Secret(b)) if a == b) {
                 return Err(IpsecError::SameSecret(one.clone(), other.clone()));
             }
+            if peer.doors != second.doors && peer.from.overlaps(&second.from) {
+                return Err(IpsecError::Overlap(one.clone(), other.clone()));
+            }
         }
         match self.peers.iter().find(|(_, peer)| peer.identity == self.identity) {
             Some((name, _)) => Err(IpsecError::OwnIdentity(name.clone())),
@@ -224,14 +227,6 @@ impl Tunnels {
             }
             if self.engine == Engine::Userspace {
                 return Err(IpsecError::WindowsUserspace(name.clone()));
-            }
-        }
-        if self.engine == Engine::Userspace {
-            let mut pairs = self.pairs();
-            let mixed = pairs
-                .find(|(_, peer, _, second)| peer.doors != second.doors && peer.from.overlaps(&second.from));
-            if let Some((one, _, other, _)) = mixed {
-                return Err(IpsecError::Overlap(one.clone(), other.clone()));
             }
         }
         Ok(Linux { tunnels: self, charon })
