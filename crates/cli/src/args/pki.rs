@@ -23,7 +23,7 @@ pub(crate) enum PkiCommand {
     Init(InitArgs),
     /// Issue a certificate with a new key
     ///
-    /// A peer is known by its --san, which is what [ipsec] of a plan calls its identity. Bring the two files that are
+    /// A peer is known by its --san, which a plan calls its identity (docs/ipsec.md). Bring the two files that are
     /// named to the peer by a way that you trust, and delete the key here. To renew, issue again under the same name,
     /// replace the files, and revoke the old one by its serial number.
     #[command(after_help = EXIT_CODES)]
