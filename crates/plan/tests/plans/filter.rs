@@ -15,7 +15,7 @@ const SSH: &str = "[doors]\nssh = { to = [\"office\"], admin = true }\n";
 fn host() -> Made {
     Made::host().runs("db.service", "/usr/sbin/db").tcp("0.0.0.0", 5432).with(|s| {
         if let Some(path) = &mut s.admin_path {
-            path.remote = "192.0.2.9".to_owned();
+            "192.0.2.9".clone_into(&mut path.remote);
             path.port = 22;
         }
     })
