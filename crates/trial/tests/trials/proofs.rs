@@ -1,16 +1,19 @@
 //! What is proved is so, is the most that can be proved, and each step that is kept has its witness.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use doorward_plan::{Action, Plan, StepId};
+use doorward_search::Purpose;
 use doorward_trial::{Failure, Kept, Manner, Proof, Record, Tried};
 
 use crate::host::Broken;
 use crate::world::{World, random};
-use crate::{How, USUAL, for_cases, try_out};
+use crate::{How, USUAL, for_cases, is_alone, try_out};
 
 #[test]
 fn proofs_are_right_maximal_and_witnessed() {
+    let lent = Cell::new(0);
     for_cases(300, |seed| {
         let world = random(seed);
         for disposable in [true, false] {
@@ -18,8 +21,15 @@ fn proofs_are_right_maximal_and_witnessed() {
             check(&world, disposable, &proof, &record);
             assert_eq!(proof.trials, record.trials.len());
             check_marked(&world, &proof, &record);
+            let searched =
+                |tried: &Tried| (tried.manner, tried.purpose) == (Manner::Rebooted, Purpose::Search);
+            let without = |kept: &&Kept| record.trials[kept.trial - 1].manner == Manner::Disabled;
+            if record.trials.iter().any(searched) {
+                lent.set(lent.get() + proof.kept.iter().filter(without).count());
+            }
         }
     });
+    assert!(lent.get() > 0 || is_alone(), "what failed without a reboot is not tried once more with it");
 }
 
 pub(crate) fn check(world: &World, disposable: bool, proof: &Proof, record: &Record) {
