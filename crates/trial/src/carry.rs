@@ -57,24 +57,42 @@ impl Carry<'_> {
         let names: Vec<String> =
             problem.candidates().iter().map(|candidate| candidate.name.clone()).collect();
         let tests = problem.tests();
+        let step = |item: &Item| StepId(problem.candidate(*item).name.clone());
         let mut log = Log { candidates: names.clone(), tests: tests.to_vec(), trials: Vec::new() };
         let mut numbers = Vec::new();
         for (at, tried) in self.record.trials.iter().enumerate() {
             let holds = self.holds(at, tried, aim);
             let set = if matches!(aim, Aim::Shut(_)) { &tried.shut } else { &tried.removed };
+            let shut: BTreeSet<Item> = problem.items().filter(|item| set.contains(&step(item))).collect();
+            let changed: Vec<Item> =
+                problem.items().filter(|item| self.is_changed(at, &step(item))).collect();
             let trial = Trial {
                 round: tried.round,
                 purpose: tried.purpose,
-                shut: places(&names, set.iter().map(|step| step.0.as_str()), true),
+                shut: numbered(shut.iter().map(|item| item.index())),
                 failed: places(tests, tried.fails_in(tests), holds.failed),
                 passed: places(tests, tried.passes_in(tests), holds.passed),
             };
-            let is_changed = |item: &Item| self.is_changed(at, &StepId(names[item.index()].clone()));
-            let changed: Vec<Item> = problem.items().filter(is_changed).collect();
-            let alone = Log { candidates: names.clone(), tests: tests.to_vec(), trials: vec![trial] };
-            for kept in alone.carried(problem, &changed)?.trials {
-                log.trials.push(kept);
-                numbers.push(at + 1);
+            let absent: Vec<Item> = problem.items().filter(|item| self.was_absent(at, &step(item))).collect();
+            let parts = if absent.is_empty() || trial.failed.is_empty() {
+                vec![(trial, changed)]
+            } else {
+                // What was not there was as good as shut.
+                let with = closed(problem, shut.iter().copied().chain(absent));
+                let failed = Trial {
+                    shut: numbered(with.iter().map(|i| i.index())),
+                    passed: Vec::new(),
+                    ..trial.clone()
+                };
+                let changed_too = changed.iter().copied().filter(|item| shut.contains(item)).collect();
+                vec![(Trial { failed: Vec::new(), ..trial }, changed), (failed, changed_too)]
+            };
+            for (trial, changed) in parts {
+                let alone = Log { candidates: names.clone(), tests: tests.to_vec(), trials: vec![trial] };
+                for kept in alone.carried(problem, &changed)?.trials {
+                    log.trials.push(kept);
+                    numbers.push(at + 1);
+                }
             }
         }
         Ok((log, numbers))
@@ -124,13 +142,14 @@ impl Carry<'_> {
             }
             Aim::Removed(shut) => {
                 let applied = tried.manner == Manner::Applied;
+                let all_were_there = !self.candidates.steps().iter().any(|step| self.was_absent(at, step));
                 let (more, less) = (shut.is_subset(&tried.shut), tried.shut.is_subset(shut));
                 let is_as_it_was =
                     |steps: &BTreeSet<StepId>| steps.iter().all(|step| !self.is_changed(at, step));
                 let counts = |implied: bool| applied && implied && (!self.is_exact || more && less);
                 Holds {
                     passed: counts(more) && is_as_it_was(shut),
-                    failed: counts(less) && is_as_it_was(&tried.shut),
+                    failed: counts(less) && is_as_it_was(&tried.shut) && all_were_there,
                 }
             }
         };
@@ -151,7 +170,7 @@ impl Carry<'_> {
             let was_shut = tried.shut.contains(step);
             let was_all_done = was_shut && (!known.removes || tried.removed.contains(step));
             holds.passed &= self.plan.step(step).is_some() || is_same && was_all_done;
-            holds.failed &= !was_shut || is_same && self.is_gone(step, known);
+            holds.failed &= self.is_gone(step, known) && is_same || !was_shut && known.there <= at;
         }
         holds
     }
@@ -163,13 +182,34 @@ impl Carry<'_> {
         self.plan.step(step).is_none() && !known.services.is_empty() && known.services.iter().all(gone)
     }
 
+    /// Whether no plan had a step then: it may not have been there, which is as good as shut.
+    fn was_absent(&self, at: usize, step: &StepId) -> bool {
+        self.record.steps.get(step).is_none_or(|known| known.there > at)
+    }
+
     /// Whether a step was another one then, or is known of later trials alone.
     fn is_changed(&self, at: usize, step: &StepId) -> bool {
         self.record.steps.get(step).is_none_or(|known| known.since > at)
     }
 }
 
+/// The items with all that requires them.
+fn closed(problem: &Problem, items: impl Iterator<Item = Item>) -> BTreeSet<Item> {
+    let mut closed: BTreeSet<Item> = items.collect();
+    let mut open: Vec<Item> = closed.iter().copied().collect();
+    while let Some(item) = open.pop() {
+        let dependents = problem.edges().iter().filter(|(_, required)| *required == item);
+        open.extend(
+            dependents.map(|(dependent, _)| *dependent).filter(|dependent| closed.insert(*dependent)),
+        );
+    }
+    closed
+}
+
 fn places<'n>(all: &[String], names: impl Iterator<Item = &'n str>, counts: bool) -> Vec<u32> {
-    let here = names.filter(|_| counts).filter_map(|name| all.iter().position(|other| other == name));
-    here.filter_map(|at| u32::try_from(at).ok()).collect()
+    numbered(names.filter(|_| counts).filter_map(|name| all.iter().position(|other| other == name)))
+}
+
+fn numbered(places: impl Iterator<Item = usize>) -> Vec<u32> {
+    places.filter_map(|at| u32::try_from(at).ok()).collect()
 }

@@ -44,7 +44,8 @@ pub struct Kept {
     pub step: StepId,
     /// The step that the site misses: this one, or one that needs what it shuts.
     pub needed: StepId,
-    /// The trial that did it on top of what is done in the end, or of a part of that.
+    /// The trial that did it on top of what is done in the end, or of a part of that; a step that no plan had then was as
+    /// good as done.
     pub trial: usize,
     /// What failed in it.
     pub failures: Vec<Failure>,

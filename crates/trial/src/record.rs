@@ -42,6 +42,8 @@ pub struct Known {
     pub services: BTreeSet<String>,
     /// It was that from this trial on, from 0.
     pub since: usize,
+    /// A plan had it, as this or as something else, from this trial on.
+    pub there: usize,
     /// No plan has it from this trial on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<usize>,
@@ -183,12 +185,14 @@ impl Record {
         }
         for step in plan.steps.iter().filter(|step| step.action.is_change()) {
             let does = does(step);
-            let is_known = self.steps.get(&step.id).is_some_and(|k| k.does == does && k.until.is_none());
-            if !is_known {
+            let before = self.steps.get(&step.id).filter(|known| known.until.is_none());
+            if before.is_none_or(|known| known.does != does) {
+                let there = before.map_or(now, |known| known.there);
                 let services = step.action.units().into_iter().flat_map(Units::names);
                 let recorded = services.filter(|name| plan.recorded.services.contains_key(name.as_ref()));
                 let services = recorded.map(std::borrow::Cow::into_owned).collect();
-                let known = Known { does, removes: removes(step), services, since: now, until: None };
+                let removes = removes(step);
+                let known = Known { does, removes, services, since: now, there, until: None };
                 self.steps.insert(step.id.clone(), known);
             }
         }

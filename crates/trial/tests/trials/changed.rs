@@ -129,14 +129,14 @@ fn forget(world: &mut World, at: usize) {
     step.cycle = None;
     let units = step.action.units().into_iter().flat_map(Units::names);
     let names: Vec<String> = units.map(std::borrow::Cow::into_owned).collect();
-    let packages: Vec<_> = step.action.packages().cloned().collect();
+    let package = step.action.packages().next().map(|package| package.name.clone());
     if step.action.units().is_some() {
         step.needed_by.clear();
     }
     for step in &mut world.plan.steps {
         step.needed_by.retain(|name| !names.contains(name));
         if let Action::Uninstall { along, .. } = &mut step.action {
-            along.retain(|other| !packages.contains(other));
+            along.retain(|other| Some(&other.name) != package.as_ref());
         }
     }
     if let Action::Uninstall { along, .. } = &mut world.plan.steps[at].action {
