@@ -106,13 +106,14 @@ pub(super) fn restore(
     }
 }
 
+/// Also one that is starting already, along with another, is waited for: what comes after this, a reload of the manager
+/// say, may make its start fail.
 fn start(system: &mut dyn System, unit: &str, result: &mut Undone) {
-    let started = match system.activity(unit) {
-        Ok(Activity::Active) => return,
-        Ok(_) => system.start(unit, STOP_LIMIT).and_then(|()| system.activity(unit)),
-        Err(e) => Err(e),
-    };
+    let before = system.activity(unit);
+    let runs = matches!(before, Ok(Activity::Active));
+    let started = before.and_then(|_| system.start(unit, STOP_LIMIT)).and_then(|()| system.activity(unit));
     match started {
+        Ok(Activity::Active) if runs => {}
         Ok(Activity::Active) => result.restored(unit),
         Ok(_) => result.failure(unit, "it ran before, and does not stay up"),
         Err(e) if is_kept_down(unit, result) => {

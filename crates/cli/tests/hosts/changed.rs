@@ -51,6 +51,26 @@ fn what_nobody_confirmed_does_not_outlive_a_power_cut() {
     assert_eq!(planned.differs(&planned.host, &planned.client), [""; 0]);
 }
 
+/// Each of them starts the other. What is still starting when undoing says that all is back would fail by the reload of
+/// the manager that comes after.
+#[test]
+fn what_starts_along_with_another_is_waited_for() {
+    let Some(lab) = open_or_skip() else { return };
+    let (host, _client) = (lab.host(&roots::EVERYTHING).unwrap(), lab.client().unwrap());
+    put(&host);
+    let services = ["xrdp.service", "xrdp-sesman.service"];
+    let steps = services.map(|service| format!("disable:{service}"));
+    for _ in 0..3 {
+        plan_only(&host, "disable", &steps.each_ref().map(String::as_str));
+        run(&host, &["apply", PLAN, "--yes"]);
+        run(&host, &["undo"]);
+        for service in services {
+            // `is-active` says no of what is starting.
+            host.succeed(&["systemctl", "is-active", service]).unwrap();
+        }
+    }
+}
+
 /// Two steps whose services nothing else needs.
 const FEW: [&str; 2] = ["uninstall:vsftpd", "uninstall:memcached"];
 

@@ -79,8 +79,6 @@ struct Changer {
     host: LinuxHost,
     /// The journals of what is shut now, one upon the other.
     open: Vec<u64>,
-    /// Units of what was shut that ran before.
-    awake: BTreeSet<String>,
 }
 
 impl Changer {
@@ -100,15 +98,7 @@ impl Changer {
         };
         let settle = begin.settle.unwrap_or_else(|| learned().clamp(LEAST, MOST));
         let host = LinuxHost::new(&begin.state)?;
-        Ok(Self {
-            state: begin.state,
-            switch: begin.switch,
-            own: begin.own,
-            settle,
-            host,
-            open: Vec::new(),
-            awake: BTreeSet::new(),
-        })
+        Ok(Self { state: begin.state, switch: begin.switch, own: begin.own, settle, host, open: Vec::new() })
     }
 
     fn answer(&mut self, ask: Ask) -> anyhow::Result<Answer> {
@@ -164,11 +154,6 @@ impl Changer {
             Ok(steps) => steps,
             Err(refusals) => return Ok(refusals.first().map(ToString::to_string)),
         };
-        for unit in plan.changes().filter_map(|step| step.action.units()).flat_map(|u| &u.parts().systemd) {
-            if self.switch.is_some() && self.host.activity(unit)? == Activity::Active {
-                self.awake.insert(unit.clone());
-            }
-        }
         let id = journals.next()?;
         let header = Header {
             version: JOURNAL_VERSION,
@@ -241,25 +226,6 @@ impl Changer {
             failures.extend(self.put_back(id, &mut journal)?);
             if self.open.last() == Some(&id) {
                 break;
-            }
-        }
-        if failures.is_empty() {
-            failures.extend(self.wake()?);
-        }
-        Ok(failures)
-    }
-
-    /// What was started again may end again a moment later, as a daemon whose port is not free yet: it gets another try.
-    fn wake(&mut self) -> anyhow::Result<Vec<String>> {
-        let mut failures = Vec::new();
-        if !self.awake.is_empty() {
-            std::thread::sleep(self.settle);
-        }
-        for unit in std::mem::take(&mut self.awake) {
-            if self.host.activity(&unit)? != Activity::Active
-                && let Err(why) = self.host.start(&unit, LIMIT)
-            {
-                failures.push(why.to_string());
             }
         }
         Ok(failures)
