@@ -1,7 +1,7 @@
 //! What a host's web servers serve, by their configuration and their access logs: what a site's tests are held against.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use doorward_linux_files::Tree;
@@ -53,11 +53,32 @@ fn is_web_server(listener: &Listener, snapshot: &Snapshot) -> bool {
 
 /// Whether requests for this host name, or to these addresses, come to the host.
 pub(crate) fn is_at(snapshot: &Snapshot, endpoints: &[Endpoint], host: &str, addresses: &[IpAddr]) -> bool {
-    let own = snapshot.host.interfaces.iter().flat_map(|i| &i.addresses);
-    let own: BTreeSet<IpAddr> =
-        own.filter_map(|a| a.split('/').next().unwrap_or_default().parse().ok()).collect();
+    let own = own_addresses(snapshot);
     endpoints.iter().any(|e| e.host.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(host)))
         || addresses.iter().any(|address| address.is_loopback() || own.contains(address))
+}
+
+/// The host's own addresses.
+pub(crate) fn own_addresses(snapshot: &Snapshot) -> BTreeSet<IpAddr> {
+    let all = snapshot.host.interfaces.iter().flat_map(|interface| &interface.addresses);
+    all.filter_map(|address| address.split('/').next()?.parse().ok()).collect()
+}
+
+/// Where the web servers pass requests on to other machines: the address, and the place in the configuration.
+pub(crate) fn elsewhere(snapshot: &Snapshot) -> Vec<(SocketAddr, &str)> {
+    let own = own_addresses(snapshot);
+    let upstreams = snapshot.web.iter().flat_map(|web| &web.upstreams);
+    let others = upstreams.filter_map(|upstream| {
+        let to: SocketAddr = upstream.target.parse().ok()?;
+        let is_here = to.ip().is_loopback() || to.ip().is_unspecified() || own.contains(&to.ip());
+        (!is_here).then_some((to, upstream.place.as_str()))
+    });
+    others.collect()
+}
+
+/// The access logs that the host's web servers write.
+pub(crate) fn access_logs(snapshot: &Snapshot) -> BTreeSet<&str> {
+    snapshot.web.iter().flat_map(|web| &web.access_logs).map(String::as_str).collect()
 }
 
 /// The ends of the access logs that the host's web servers write, and which of them could not be read. They lie in `tree`,
@@ -66,14 +87,13 @@ pub(crate) fn read_logs(snapshot: &Snapshot, tree: &Tree) -> (LogPaths, Vec<Site
     let mut logs = LogPaths::default();
     let mut unread = Vec::new();
     let mut left = MOST_OF_LOGS;
-    let paths: BTreeSet<&String> = snapshot.web.iter().flat_map(|web| &web.access_logs).collect();
-    for path in paths {
+    for path in access_logs(snapshot) {
         let file = tree.open_file(Path::new(path)).map_err(|e| e.to_string());
         let read = file
             .and_then(|file| logs.add_end(file, left.min(MOST_OF_LOG)).map_err(|e| format!("{path}: {e}")));
         match read {
             Ok(read) => left -= read,
-            Err(why) => unread.push(SiteLogUnread { log: path.clone(), why }),
+            Err(why) => unread.push(SiteLogUnread { log: path.to_owned(), why }),
         }
     }
     (logs, unread)

@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::Doing as _;
+use crate::lines::{receive, send};
 use crate::program::{self, NSENTER, RUN, program};
-use crate::wire::{News, Order, Wish, receive, send};
+use crate::wire::{LONGEST, News, Order, Wish};
 use crate::{CloneError, Difference, Interface};
 
 /// Where the caller's program lies in the copy.
@@ -161,7 +162,7 @@ impl Copy {
         let stream = self.line.get_ref();
         stream.set_read_timeout(Some(BOOT_LIMIT)).doing(|| "set a time limit".to_owned())?;
         loop {
-            match receive(&mut self.line) {
+            match receive(&mut self.line, LONGEST) {
                 Ok(Some(News::Made { differences })) => self.differences = differences,
                 Ok(Some(News::Ready { leader })) => {
                     self.leader = leader;
@@ -188,7 +189,7 @@ impl Drop for Copy {
         let stream = self.line.get_ref();
         let _ = stream.shutdown(Shutdown::Write);
         let _ = stream.set_read_timeout(Some(UNIT_LIMIT));
-        while let Ok(Some(_)) = receive::<News>(&mut self.line) {}
+        while let Ok(Some(_)) = receive::<News>(&mut self.line, LONGEST) {}
         let unit = Path::new(TRANSIENT).join(&self.unit);
         let until = Instant::now() + UNIT_LIMIT;
         while unit.exists() && Instant::now() < until {

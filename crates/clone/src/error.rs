@@ -7,12 +7,12 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum CloneError {
     /// A program is not installed.
-    #[error("{program} is not installed: {way_out}")]
+    #[error("{program} is not installed: install {package}")]
     Missing {
         /// Its path.
         program: &'static str,
-        /// What to install, or to do instead.
-        way_out: &'static str,
+        /// The package that brings it, on Debian.
+        package: &'static str,
     },
     /// The system said no.
     #[error("{what}: {source}")]

@@ -14,11 +14,12 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use crate::CloneError;
 use crate::copy::PROGRAM;
 use crate::error::Doing as _;
+use crate::lines::{receive, send};
 use crate::mounts::{choose, lay, parse};
 use crate::network::Network;
 use crate::prepare::prepare;
 use crate::program::{self, NSPAWN, program};
-use crate::wire::{News, Order, Wish, receive, send};
+use crate::wire::{LONGEST, News, Order, Wish};
 
 /// How `systemd-nspawn --keep-unit` ends when the container was rebooted.
 const REBOOTED: i32 = 133;
@@ -31,11 +32,11 @@ const CONSOLE: u64 = 3000;
 pub fn keep(socket: &Path) -> Result<(), CloneError> {
     let stream = UnixStream::connect(socket).doing(|| format!("connect to {}", socket.display()))?;
     let mut reader = BufReader::new(stream.try_clone().doing(|| "listen".to_owned())?);
-    let order: Option<Order> = receive(&mut reader).doing(|| "listen to the order".to_owned())?;
+    let order: Option<Order> = receive(&mut reader, LONGEST).doing(|| "listen to the order".to_owned())?;
     let Some(order) = order else { return Ok(()) };
     let (sender, wishes) = mpsc::channel();
     std::thread::spawn(move || {
-        while let Ok(Some(wish)) = receive::<Wish>(&mut reader) {
+        while let Ok(Some(wish)) = receive::<Wish>(&mut reader, LONGEST) {
             if sender.send(wish).is_err() {
                 return;
             }

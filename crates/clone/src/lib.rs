@@ -26,6 +26,7 @@
 mod copy;
 mod error;
 mod keeper;
+pub mod lines;
 mod mounts;
 mod network;
 mod prepare;

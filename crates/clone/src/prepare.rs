@@ -86,13 +86,9 @@ fn folder(root: &Path, path: &str) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let top = rustix::fs::open(root, flags, Mode::empty())?;
     let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let mut tries = 0..TRIES;
-    loop {
-        match openat2(&top, path, flags, Mode::empty(), within) {
-            Err(Errno::AGAIN) if tries.next().is_some() => {}
-            opened => return Ok(opened?),
-        }
-    }
+    let open = || openat2(&top, path, flags, Mode::empty(), within);
+    let opened = (0..TRIES).map(|_| open()).find(|opened| !matches!(opened, Err(Errno::AGAIN)));
+    Ok(opened.unwrap_or(Err(Errno::AGAIN))?)
 }
 
 fn has(folder: &OwnedFd, name: &str) -> bool {

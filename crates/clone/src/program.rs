@@ -20,23 +20,17 @@ const COMPLAINT: u64 = 4096;
 
 /// Whether all that is needed is installed.
 pub(crate) fn check() -> Result<(), CloneError> {
-    let other = "install it, or try on another machine (--host) or on this one (--live)";
-    let needed = [
-        (NSPAWN, "install systemd-container, or try on another machine (--host) or on this one (--live)"),
-        (RUN, other),
-        (NSENTER, other),
-        (UNSHARE, other),
-    ];
+    let needed =
+        [(NSPAWN, "systemd-container"), (RUN, "systemd"), (NSENTER, "util-linux"), (UNSHARE, "util-linux")];
     match needed.into_iter().find(|(program, _)| !Path::new(program).exists()) {
-        Some((program, way_out)) => Err(CloneError::Missing { program, way_out }),
+        Some((program, package)) => Err(CloneError::Missing { program, package }),
         None => ip().map(drop),
     }
 }
 
 fn ip() -> Result<&'static str, CloneError> {
-    let way_out = "install iproute2, or try on another machine (--host) or on this one (--live)";
     let found = IP.into_iter().find(|path| Path::new(path).exists());
-    found.ok_or(CloneError::Missing { program: IP[0], way_out })
+    found.ok_or(CloneError::Missing { program: IP[0], package: "iproute2" })
 }
 
 /// A program of the system.

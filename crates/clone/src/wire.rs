@@ -1,9 +1,7 @@
 //! What the one who asks and the keeper tell each other: a line of JSON each.
 
-use std::io::{self, BufRead, Read as _, Write};
 use std::path::PathBuf;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Difference;
@@ -52,22 +50,5 @@ pub(crate) enum Wish {
     Reboot,
 }
 
-/// No line is longer.
-const LONGEST: u64 = 1 << 20;
-
-pub(crate) fn send(to: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_vec(line)?;
-    text.push(b'\n');
-    to.write_all(&text)?;
-    to.flush()
-}
-
-/// The next line; none where the other side has ended.
-pub(crate) fn receive<T: DeserializeOwned>(from: &mut impl BufRead) -> io::Result<Option<T>> {
-    let mut line = Vec::new();
-    from.take(LONGEST).read_until(b'\n', &mut line)?;
-    if line.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(serde_json::from_slice(&line)?))
-}
+/// No line is longer, in bytes.
+pub(crate) const LONGEST: u64 = 1 << 20;

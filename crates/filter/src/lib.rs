@@ -21,6 +21,7 @@ mod clients;
 mod conflicts;
 mod differences;
 mod door;
+pub mod nft;
 mod owners;
 mod policy;
 mod render;

@@ -6,6 +6,7 @@ use std::fmt::{Display, Write as _};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::nft::{Base, chain, set};
 use crate::policy::Rule;
 use crate::{Door, Policy, SetName, Transport};
 
@@ -34,8 +35,6 @@ const ICMP: [u8; 4] = [3, 8, 11, 12];
 const MARKED: &str = "doorward policy ";
 const MARK: usize = 12;
 
-/// Elements of a set on one line.
-const ON_A_LINE: usize = 8;
 /// Clients whose rate is remembered at the same time.
 const RATED: u32 = 65_535;
 
@@ -61,9 +60,9 @@ impl Policy {
         self.sets(&mut text);
         self.admin(&mut text);
         chain(&mut text, "published", None, &self.published());
-        chain(&mut text, "input", Some(("input", "drop")), &self.input(mark));
+        chain(&mut text, "input", Some(base("input", "drop")), &self.input(mark));
         if self.published {
-            chain(&mut text, "forward", Some(("forward", "accept")), &self.forward());
+            chain(&mut text, "forward", Some(base("forward", "accept")), &self.forward());
         }
         text.push_str("}\n");
         text
@@ -216,30 +215,10 @@ impl Asked {
     }
 }
 
+fn base<'a>(hook: &'a str, policy: &'a str) -> Base<'a> {
+    Base { hook, priority: PRIORITY, policy }
+}
+
 fn list(items: &[impl Display]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// A set of networks; none where there are none of the family. The dot keeps names apart from nft's own words.
-fn set(text: &mut String, name: &SetName, family: &str, kind: &str, networks: &[impl Display]) {
-    if networks.is_empty() {
-        return;
-    }
-    let _ = write!(text, "\tset {name}.{family} {{\n\t\ttype {kind}\n\t\tflags interval\n\t\telements = {{");
-    for (at, network) in networks.iter().enumerate() {
-        let before = if at % ON_A_LINE == 0 { "\n\t\t\t" } else { " " };
-        let _ = write!(text, "{before}{network},");
-    }
-    text.push_str("\n\t\t}\n\t}\n");
-}
-
-fn chain(text: &mut String, name: &str, base: Option<(&str, &str)>, rules: &[String]) {
-    let _ = writeln!(text, "\tchain {name} {{");
-    if let Some((hook, policy)) = base {
-        let _ = writeln!(text, "\t\ttype filter hook {hook} priority {PRIORITY}; policy {policy};");
-    }
-    for rule in rules {
-        let _ = writeln!(text, "\t\t{rule}");
-    }
-    text.push_str("\t}\n");
 }

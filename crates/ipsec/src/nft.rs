@@ -2,9 +2,10 @@
 //!
 //! It only drops. What it lets pass goes on to all other tables, which may still drop it.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use doorward_filter::nft::{Base, chain, set};
 use doorward_filter::{Door, SetName, Transport};
 
 use crate::Linux;
@@ -23,9 +24,6 @@ pub const REMOVE: &str = "table inet doorward-ipsec\ndelete table inet doorward-
 /// What IPsec itself comes by: IKE, and IKE and ESP in UDP (RFC 3947, RFC 3948).
 pub(crate) const IKE: [Door; 2] =
     [Door { transport: Transport::Udp, port: 500 }, Door { transport: Transport::Udp, port: 4500 }];
-
-/// Elements of a set on one line.
-const ON_A_LINE: usize = 8;
 
 /// A connection that goes on without IPsec while changes wait to be confirmed: the administrator's, who would else be
 /// cut off before having tried the new way in. New connections have to come through IPsec.
@@ -75,8 +73,8 @@ impl Linux<'_> {
         let doors = || self.tunnels.doors.keys().copied();
         input.extend(doors().flat_map(|door| [guard(now(door), door), guard(before(door), door)]));
         let forward: Vec<String> = doors().map(|door| guard(before(door), door)).collect();
-        chain(&mut text, "input", Some("input"), &input);
-        chain(&mut text, "forward", Some("forward"), &forward);
+        chain(&mut text, "input", Some(base("input")), &input);
+        chain(&mut text, "forward", Some(base("forward")), &forward);
         text.push_str("}\n");
         text
     }
@@ -110,26 +108,7 @@ fn chain_of(door: Door) -> String {
     format!("{}-{}", door.transport.as_str(), door.port)
 }
 
-/// A set of networks; none where there are none of the family. The dot keeps names apart from nft's own words.
-fn set(text: &mut String, name: &SetName, family: &str, kind: &str, networks: &[impl Display]) {
-    if networks.is_empty() {
-        return;
-    }
-    let _ = write!(text, "\tset {name}.{family} {{\n\t\ttype {kind}\n\t\tflags interval\n\t\telements = {{");
-    for (at, network) in networks.iter().enumerate() {
-        let before = if at % ON_A_LINE == 0 { "\n\t\t\t" } else { " " };
-        let _ = write!(text, "{before}{network},");
-    }
-    text.push_str("\n\t\t}\n\t}\n");
-}
-
-fn chain(text: &mut String, name: &str, hook: Option<&str>, rules: &[String]) {
-    let _ = writeln!(text, "\tchain {name} {{");
-    if let Some(hook) = hook {
-        let _ = writeln!(text, "\t\ttype filter hook {hook} priority {PRIORITY}; policy accept;");
-    }
-    for rule in rules {
-        let _ = writeln!(text, "\t\t{rule}");
-    }
-    text.push_str("\t}\n");
+/// It only drops: what it does not, others decide about.
+fn base(hook: &str) -> Base<'_> {
+    Base { hook, priority: PRIORITY, policy: "accept" }
 }

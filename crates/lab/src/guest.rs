@@ -56,9 +56,14 @@ fn create_folders(root: &Path, folder: &str) -> Result<OwnedFd> {
     Ok(at)
 }
 
+const ATTEMPTS: usize = 100;
+
 fn open(root: &Path, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     let root = rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    openat2(&root, path, flags | OFlags::CLOEXEC, mode, ResolveFlags::IN_ROOT)
+    let open = || openat2(&root, path, flags | OFlags::CLOEXEC, mode, ResolveFlags::IN_ROOT);
+    // The kernel gives up on a `..` when anything is renamed or mounted meanwhile, wherever that is (openat2(2)).
+    let opened = (0..ATTEMPTS).map(|_| open()).find(|opened| !matches!(opened, Err(Errno::AGAIN)));
+    opened.unwrap_or(Err(Errno::AGAIN))
 }
 
 #[cfg(test)]

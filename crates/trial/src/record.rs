@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use doorward_plan::{Action, Plan, Step, StepId, Units};
 use doorward_search::Purpose;
-use doorward_site::Outcome;
+use doorward_site::{Outcome, Sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::Manner;
@@ -23,6 +23,8 @@ pub struct Record {
     pub host: String,
     /// All steps that a plan had.
     pub steps: BTreeMap<StepId, Known>,
+    /// Tests, each with a sum of what it asks: where that changed, it is another test, of which nothing is known.
+    pub tests: BTreeMap<String, Sha256>,
     /// Tests that contradicted themselves.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unsteady: BTreeSet<String>,
@@ -128,10 +130,11 @@ impl Record {
             schema_version: RECORD_VERSION,
             host: plan.host.name.clone(),
             steps: BTreeMap::new(),
+            tests: BTreeMap::new(),
             unsteady: BTreeSet::new(),
             trials: Vec::new(),
         };
-        record.meet(plan);
+        record.meet_plan(plan);
         record
     }
 
@@ -175,8 +178,21 @@ impl Record {
         serde_json::to_string_pretty(self).expect("all of it has a form") + "\n"
     }
 
-    /// Takes note of the plan that is tried from now on.
-    pub(crate) fn meet(&mut self, plan: &Plan) {
+    /// Takes note of the plan that is tried from now on, and of the tests.
+    pub(crate) fn meet(&mut self, plan: &Plan, tests: impl Iterator<Item = (String, Sha256)>) {
+        self.meet_plan(plan);
+        for (test, sum) in tests {
+            if self.tests.insert(test.clone(), sum).is_some_and(|before| before != sum) {
+                self.unsteady.remove(&test);
+                for tried in &mut self.trials {
+                    tried.passed.retain(|passed| *passed != test);
+                    tried.failed.retain(|failed| failed.test.0 != test);
+                }
+            }
+        }
+    }
+
+    fn meet_plan(&mut self, plan: &Plan) {
         let now = self.trials.len();
         for (id, known) in &mut self.steps {
             if plan.step(id).is_none() {

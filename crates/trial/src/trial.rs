@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use doorward_plan::{Plan, StepId};
 use doorward_search::{Found, Item, ProblemError, Progress, StartError};
-use doorward_site::Baseline;
+use doorward_site::{Baseline, Site};
 
 use crate::carry::Aim;
 use crate::lane::{Lane, LaneError};
@@ -57,7 +57,9 @@ pub struct Trial<'a> {
     pub plan: &'a Plan,
     /// Those of its steps that are tried.
     pub candidates: &'a Candidates,
-    /// The untouched site's tests.
+    /// The site's tests.
+    pub site: &'a Site,
+    /// How they do on the untouched site.
     pub baseline: &'a Baseline,
     /// Places to try, at least one.
     pub lanes: &'a mut [Box<dyn Lane>],
@@ -76,7 +78,9 @@ impl Trial<'_> {
     /// Finds the largest part of the plan that the site's tests allow, and proves it. Whatever comes, the record holds
     /// what was learned.
     pub fn run(self) -> Result<Proof, TrialError> {
-        self.record.meet(self.plan);
+        let tests =
+            self.baseline.tests.iter().map(|one| (one.test().0.clone(), self.site.sum_of(one.test())));
+        self.record.meet(self.plan, tests);
         let is_disposable = self.disposable;
         let mut lead = Lead::new(self);
         let mut proof = most(&mut lead, Manner::Disabled)?;

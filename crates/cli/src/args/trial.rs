@@ -40,7 +40,7 @@ pub(crate) struct TrialArgs {
     #[arg(long, value_name = "N", default_value = "3")]
     pub(crate) baseline: NonZeroUsize,
     /// Restart the site's own services before each run of the tests, against caches: what they kept of a service that is
-    /// shut [default: in copies true, elsewhere false]
+    /// shut [default: in copies true, on a test server false; never on this host itself]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
     pub(crate) fresh: Option<bool>,
     /// Try as well what the plan keeps because the site seems to need it, so that each such service has a test that fails

@@ -66,12 +66,7 @@ pub(crate) fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     let within = args.confirm_within;
     let longest = within + STEP_LIMIT * u32::try_from(steps.len()).unwrap_or(u32::MAX);
     let header = header(&plan, &host, args.reboot_proof)?;
-    let mut journal = begun(&journals, id, longest, header, dir).inspect_err(|_| {
-        // Nothing was changed, so there is nothing to put back.
-        if let Err(why) = undo::disarm(dir, id) {
-            eprintln!("doorward: {}", escape(&format!("{why:#}")));
-        }
-    })?;
+    let mut journal = begun(&journals, id, longest, header, dir)?;
     if let Err(why) = doorward_change::apply(&mut host, &mut journal, &steps, &mut Steps) {
         return taken_back(args, id, &mut host, &mut journal, &steps, &why.to_string());
     }
@@ -192,7 +187,7 @@ fn agreed(steps: &[PreparedStep]) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn header(plan: &Plan, host: &LinuxHost, reboot_proof: bool) -> anyhow::Result<Header> {
+pub(super) fn header(plan: &Plan, host: &LinuxHost, reboot_proof: bool) -> anyhow::Result<Header> {
     Ok(Header {
         version: JOURNAL_VERSION,
         doorward: env!("CARGO_PKG_VERSION").to_owned(),
@@ -214,9 +209,17 @@ pub(super) fn begun(
     dir: &Path,
 ) -> anyhow::Result<Journal> {
     let program = program()?;
-    deadman::install_boot_unit(dir, &program).context("the unit that restores at boot")?;
-    deadman::arm(dir, &id.to_string(), &program, longest).context("the dead-man switch")?;
-    Ok(Journal::create(&journals.path(id), header)?)
+    let begin = || {
+        deadman::install_boot_unit(dir, &program).context("the unit that restores at boot")?;
+        deadman::arm(dir, &id.to_string(), &program, longest).context("the dead-man switch")?;
+        Ok(Journal::create(&journals.path(id), header)?)
+    };
+    begin().inspect_err(|_: &anyhow::Error| {
+        // Nothing was changed, so there is nothing to put back.
+        if let Err(why) = undo::disarm(dir, id) {
+            eprintln!("doorward: {}", escape(&format!("{why:#}")));
+        }
+    })
 }
 
 /// What the packet filter does otherwise than a step of the plan says.

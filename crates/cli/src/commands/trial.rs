@@ -21,7 +21,7 @@ use doorward_linux_change::state_directory;
 use doorward_linux_files::Tree;
 use doorward_model::Snapshot;
 use doorward_model::site::SiteCoverage;
-use doorward_model::trial::TrialPlace;
+use doorward_model::trial::{NotTried, PlaceDifference, TrialPlace};
 use doorward_plan::{Options, Plan, StepId};
 use doorward_report::escape;
 use doorward_site::{Baseline, NoBaseline, Outcomes, Site};
@@ -37,11 +37,12 @@ use crate::interrupt::Interrupt;
 use crate::progress::Trials;
 use crate::source::One;
 use crate::{judge, output, served, source};
-use ground::{Ground, NotTried};
+use ground::Ground;
 use shown::Told;
 
 /// A record may not be larger.
 const RECORD_LIMIT: u64 = 256 << 20;
+
 pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
     let began = Instant::now();
     super::undo::must_be_root("doorward trial")?;
@@ -59,6 +60,9 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
     if args.place.live && args.needed == Some(true) {
         bail!("--needed would shut the site itself: it is for copies and test servers");
     }
+    if args.place.live && args.fresh == Some(true) {
+        bail!("--fresh would stop the site itself for a moment: it is for copies and test servers");
+    }
     let is_doubted = args.needed.unwrap_or(!args.place.live);
     let tried = if is_doubted { doorward_trial::doubted(&plan, &assessment) } else { plan.clone() };
     let interrupt = Interrupt::watch()?;
@@ -72,7 +76,7 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
     };
     let ground = ground?;
     let baseline = judged(&baseline, args, &ground.differences)?;
-    let left_out: BTreeSet<StepId> = not_tried.iter().map(|(step, _)| StepId(step.clone())).collect();
+    let left_out: BTreeSet<StepId> = not_tried.iter().map(|one| StepId(one.step.clone())).collect();
     let candidates = Candidates::of(&tried, &left_out, expect);
     let not_tried = with_required(&tried, &candidates, not_tried);
     let file = args.record.clone().unwrap_or_else(|| args.state.state.join("trial.json"));
@@ -83,6 +87,7 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
     let trial = Trial {
         plan: &tried,
         candidates: &candidates,
+        site: &site,
         baseline: &baseline,
         lanes: &mut lanes,
         disposable: place == TrialPlace::Clone,
@@ -112,14 +117,14 @@ pub(crate) fn run(args: &TrialArgs) -> anyhow::Result<Exit> {
         }
     };
     let marked = proof.mark(&plan, &record);
-    let report = told::report(&told::Facts {
+    let report = told::report(told::Facts {
         plan: &plan,
         site: &site,
         place,
         baseline: &baseline,
         proof: &proof,
-        not_tried: &not_tried,
-        differences: &differences,
+        not_tried,
+        differences,
         coverage: args.place.host.is_none().then(|| touched(&site, &snapshot)).flatten(),
         took: began.elapsed(),
     });
@@ -165,11 +170,12 @@ fn planned(
 }
 
 /// What a step needs that cannot be tried stays, too.
-fn with_required(plan: &Plan, candidates: &Candidates, mut not_tried: NotTried) -> NotTried {
-    let named = |step: &StepId| not_tried.iter().any(|(other, _)| *other == step.0);
+fn with_required(plan: &Plan, candidates: &Candidates, mut not_tried: Vec<NotTried>) -> Vec<NotTried> {
+    let named = |step: &StepId| not_tried.iter().any(|one| one.step == step.0);
     let others = plan.changes().filter(|step| !candidates.steps().contains(&step.id) && !named(&step.id));
     let why = "something that cannot be tried needs it";
-    let others: Vec<_> = others.map(|step| (step.id.to_string(), why.to_owned())).collect();
+    let others: Vec<NotTried> =
+        others.map(|step| NotTried { step: step.id.to_string(), why: why.to_owned() }).collect();
     not_tried.extend(others);
     not_tried
 }
@@ -188,7 +194,7 @@ fn recorded(args: &TrialArgs, file: &Path, plan: &Plan) -> anyhow::Result<Record
 }
 
 /// A site that fails before anything is shut proves nothing.
-fn judged(runs: &[Outcomes], args: &TrialArgs, differences: &[(String, String)]) -> anyhow::Result<Baseline> {
+fn judged(runs: &[Outcomes], args: &TrialArgs, differences: &[PlaceDifference]) -> anyhow::Result<Baseline> {
     let baseline = Baseline::of(runs);
     match baseline {
         Ok(baseline) => {
@@ -207,8 +213,8 @@ fn judged(runs: &[Outcomes], args: &TrialArgs, differences: &[(String, String)])
                 "nothing was shut: {why}\nSee whether they pass on the host itself: doorward site check {}. If so, the copy is not like the host",
                 args.site.display()
             );
-            for (what, how) in differences {
-                let _ = write!(text, "\n{what}: {how}");
+            for difference in differences {
+                let _ = write!(text, "\n{} {}", difference.what, difference.how);
             }
             text.push_str("\nA test server (--host) or the host itself (--live) can be tried on instead");
             bail!(text)

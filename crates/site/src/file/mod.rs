@@ -15,7 +15,8 @@ pub(crate) use template::fill;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::values::{Size, Time};
+use crate::outcome::Test;
+use crate::values::{Sha256, Size, Time};
 
 /// The version of the file's form that this program writes, and the only one that there is so far.
 pub const SITE_VERSION: u32 = 1;
@@ -102,6 +103,22 @@ impl Site {
         self.owns(host) || self.outside.iter().any(|other| other.eq_ignore_ascii_case(host))
     }
 
+    /// A sum of all in the file that a test's outcome may depend on: the check that it is of, and what all have in common.
+    /// Where it is another, the test is another.
+    pub fn sum_of(&self, test: &Test) -> Sha256 {
+        let is_of = |name: &str| {
+            test.0.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
+        };
+        let mut alone = self.clone();
+        alone.http.retain(|check| is_of(&check.name));
+        alone.tcp.retain(|check| is_of(&check.name));
+        alone.greeting.retain(|check| is_of(&check.name));
+        alone.dns.retain(|check| is_of(&check.name));
+        alone.command.retain(|check| is_of(&check.name));
+        alone.suite.retain(|check| is_of(&check.name));
+        Sha256::of(print(&alone).as_bytes())
+    }
+
     /// How many checks there are. A suite is one.
     pub fn len(&self) -> usize {
         self.http.len()
@@ -115,5 +132,30 @@ impl Site {
     /// Whether there is no check.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "version = 1\nurl = \"http://a.example/\"\n\
+        [[tcp]]\nname = \"mail\"\nport = 25\n[[tcp]]\nname = \"cache\"\nport = 6379\n\
+        [[suite]]\nname = \"all\"\nrun = [\"/bin/true\"]\nresults = \"tap\"\n";
+
+    #[test]
+    fn a_test_is_another_when_its_check_is_or_what_all_have_in_common() {
+        let sums = |file: &str| {
+            let site = read(file).unwrap();
+            ["mail", "cache", "all: pays"].map(|name| site.sum_of(&Test(name.to_owned())))
+        };
+        let changed = |from: &str, to: &str| {
+            let (before, after) = (sums(FILE), sums(&FILE.replace(from, to)));
+            [0, 1, 2].map(|at| before[at] != after[at])
+        };
+        assert_eq!(changed("port = 25", "port = 26"), [true, false, false]);
+        assert_eq!(changed("/bin/true", "/bin/false"), [false, false, true]);
+        assert_eq!(changed("a.example", "b.example"), [true, true, true]);
+        assert_eq!(changed("", ""), [false, false, false]);
     }
 }

@@ -175,3 +175,20 @@ fn what_an_earlier_run_saw_pass_passes_once_more() {
         assert!(changed.is_err() || !changed.unwrap().steps().contains(&"disable:s1.service".into()));
     }
 }
+
+/// The same names, another site: nothing that is known of the one is believed of the other.
+#[test]
+fn tests_that_ask_something_else_are_others() {
+    let mut world = world(1, (0..4).map(disable).collect());
+    world.needs(Shows::Stopped, &["disable:s2.service"], Some(0));
+    let (_, mut record) = try_out(&world, USUAL);
+    world.site.url = "http://blog.example/".parse().unwrap();
+    world.truth.needs.clear();
+    let (proof, _) = go_on(&world, USUAL, &mut record);
+    assert_eq!(proof.unwrap().proved.len(), 4);
+    world.needs(Shows::Stopped, &["disable:s1.service"], Some(0));
+    world.site.time_limit = Some(doorward_site::TIME_LIMIT);
+    let (proof, _) = go_on(&world, USUAL, &mut record);
+    let kept = proof.unwrap().kept;
+    assert_eq!(kept.iter().map(|kept| kept.step.0.as_str()).collect::<Vec<_>>(), ["disable:s1.service"]);
+}

@@ -96,9 +96,9 @@ pub(crate) fn run(
     let baseline = world.baseline();
     let mut told = Told::default();
     let observer = &mut told;
-    let (plan, candidates, baseline) = (&world.plan, &candidates, &baseline);
+    let (plan, site, candidates, baseline) = (&world.plan, &world.site, &candidates, &baseline);
     let How { disposable, again, .. } = how;
-    let trial = Trial { plan, candidates, baseline, lanes, disposable, again, record, observer };
+    let trial = Trial { plan, candidates, site, baseline, lanes, disposable, again, record, observer };
     (trial.run(), told)
 }
 

@@ -8,7 +8,7 @@ use doorward_plan::{
     Saves, Step, StepId, Units,
 };
 use doorward_search::Probability;
-use doorward_site::Baseline;
+use doorward_site::{Baseline, Site};
 use doorward_trial::{Expectation, Lane, LaneError};
 
 use crate::host::{Broken, FakeLane, FakeTest, Need, Shows, Truth};
@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) edges: BTreeSet<(StepId, StepId)>,
     pub(crate) left_out: BTreeSet<StepId>,
     pub(crate) baseline_runs: usize,
+    /// What all of its tests have in common.
+    pub(crate) site: Site,
 }
 
 /// A world by chance.
@@ -119,7 +121,15 @@ pub(crate) fn world(seed: u64, steps: Vec<Step>) -> World {
     };
     let tests = vec![FakeTest { name: "the shop".to_owned(), is_silent: false, errs: 0.0 }];
     let truth = Truth { tests, needs: Vec::new(), gone: BTreeSet::new() };
-    World { seed, plan, truth, edges: BTreeSet::new(), left_out: BTreeSet::new(), baseline_runs: 5 }
+    World {
+        seed,
+        plan,
+        truth,
+        edges: BTreeSet::new(),
+        left_out: BTreeSet::new(),
+        baseline_runs: 5,
+        site: Site::new("http://shop.example/".parse().unwrap()),
+    }
 }
 
 impl World {

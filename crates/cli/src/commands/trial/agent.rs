@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use doorward_change::journal::{Header, IfDamaged, JOURNAL_VERSION, State};
+use doorward_change::journal::{IfDamaged, State};
 use doorward_change::system::{Activity, System as _};
 use doorward_change::{DifferenceKind, Journal, Scope, Undone};
+use doorward_clone::lines::{receive, send};
 use doorward_linux_change::{LinuxHost, restart_delay, state_directory};
+use doorward_model::trial::NotTried;
 use doorward_plan::{Action, Plan, Step};
 use doorward_report::escape;
 use doorward_site::Settings;
 
-use super::wire::{Answer, Ask, Begin, receive, send};
+use super::wire::{Answer, Ask, Begin, LONGEST};
 use crate::commands::{apply, undo};
 use crate::exit::Exit;
-use crate::state::{self, Journals};
+use crate::state::Journals;
 
 /// What ends because of what was shut shows by then.
 const LEAST: Duration = Duration::from_millis(500);
@@ -33,7 +35,7 @@ pub(crate) fn serve() -> anyhow::Result<Exit> {
     let mut changer: Option<Changer> = None;
     let ended = loop {
         // Else who led the trial is gone.
-        let Ok(Some(ask)) = receive::<Ask>(&mut input) else { break Ok(()) };
+        let Ok(Some(ask)) = receive::<Ask>(&mut input, LONGEST) else { break Ok(()) };
         let answer = match ask {
             Ask::Begin(begin) => Changer::new(begin).map(|new| {
                 changer = Some(new);
@@ -79,6 +81,8 @@ struct Changer {
     host: LinuxHost,
     /// The journals of what is shut now, one upon the other.
     open: Vec<u64>,
+    /// Whether the site's own services were restarted since.
+    is_fresh: bool,
 }
 
 impl Changer {
@@ -98,7 +102,15 @@ impl Changer {
         };
         let settle = begin.settle.unwrap_or_else(|| learned().clamp(LEAST, MOST));
         let host = LinuxHost::new(&begin.state)?;
-        Ok(Self { state: begin.state, switch: begin.switch, own: begin.own, settle, host, open: Vec::new() })
+        Ok(Self {
+            state: begin.state,
+            switch: begin.switch,
+            own: begin.own,
+            settle,
+            host,
+            open: Vec::new(),
+            is_fresh: false,
+        })
     }
 
     fn answer(&mut self, ask: Ask) -> anyhow::Result<Answer> {
@@ -112,12 +124,12 @@ impl Changer {
     }
 
     /// Steps that cannot be carried out, or are about something that does not run here.
-    fn look(&self, plan: &Plan) -> anyhow::Result<Vec<(String, String)>> {
+    fn look(&self, plan: &Plan) -> anyhow::Result<Vec<NotTried>> {
         let mut found = Vec::new();
         for step in plan.changes() {
             if let Action::Filter(_) = step.action {
                 let why = "who may come in by his address is not tried: the tests come from another one";
-                found.push((step.id.to_string(), why.to_owned()));
+                found.push(NotTried { step: step.id.to_string(), why: why.to_owned() });
                 continue;
             }
             let alone = Plan { steps: vec![step.clone()], ..plan.clone() };
@@ -125,7 +137,7 @@ impl Changer {
                 Ok(_) => self.sleeps(step)?,
                 Err(refusals) => refusals.first().map(ToString::to_string),
             };
-            found.extend(refused.map(|why| (step.id.to_string(), why)));
+            found.extend(refused.map(|why| NotTried { step: step.id.to_string(), why }));
         }
         Ok(found)
     }
@@ -155,22 +167,9 @@ impl Changer {
             Err(refusals) => return Ok(refusals.first().map(ToString::to_string)),
         };
         let id = journals.next()?;
-        let header = Header {
-            version: JOURNAL_VERSION,
-            doorward: env!("CARGO_PKG_VERSION").to_owned(),
-            host: plan.host.name.clone(),
-            plan: plan.snapshot.clone(),
-            boot_id: self.host.boot_id()?,
-            time: state::now(),
-            reboot_proof: false,
-        };
+        let header = apply::header(plan, &self.host, false)?;
         let mut journal = match self.switch {
-            Some(longest) => apply::begun(&journals, id, longest, header, &self.state).inspect_err(|_| {
-                // Nothing was changed, so there is nothing to put back.
-                if let Err(why) = undo::disarm(&self.state, id) {
-                    eprintln!("doorward: {}", escape(&format!("{why:#}")));
-                }
-            })?,
+            Some(longest) => apply::begun(&journals, id, longest, header, &self.state)?,
             None => Journal::create(&journals.path(id), header)?,
         };
         self.open.push(id);
@@ -192,25 +191,32 @@ impl Changer {
         Ok(problem)
     }
 
-    /// The site's own services, without what they keep in memory. What does not start is left to the tests to judge.
+    /// The site's own services, without what they keep in memory. What does not start is left to the tests to judge, and
+    /// started again when what it may miss is back.
     fn fresh(&mut self) -> Option<String> {
-        for unit in self.own.iter().rev() {
-            if let Err(why) = self.host.stop(unit, LIMIT) {
-                return Some(why.to_string());
-            }
-        }
-        let mut problem = None;
-        for unit in &self.own {
-            if let Err(why) = self.host.start(unit, LIMIT) {
-                problem = problem.or(Some(why.to_string()));
-            }
-        }
+        self.is_fresh = true;
+        let stopped: Vec<_> = self.own.iter().rev().map(|unit| self.host.stop(unit, LIMIT)).collect();
+        let problem = stopped.into_iter().find_map(Result::err).map(|why| why.to_string());
+        let failures = self.start_own();
         std::thread::sleep(self.settle);
-        problem
+        problem.or_else(|| failures.into_iter().next())
+    }
+
+    fn start_own(&mut self) -> Vec<String> {
+        let started: Vec<_> = self.own.iter().map(|unit| self.host.start(unit, LIMIT)).collect();
+        started.into_iter().filter_map(Result::err).map(|why| why.to_string()).collect()
     }
 
     /// Puts back what is shut, and tells what could not be.
     fn restore(&mut self) -> anyhow::Result<Vec<String>> {
+        let mut failures = self.put_all_back()?;
+        if std::mem::take(&mut self.is_fresh) {
+            failures.extend(self.start_own());
+        }
+        Ok(failures)
+    }
+
+    fn put_all_back(&mut self) -> anyhow::Result<Vec<String>> {
         if self.open.is_empty() {
             return Ok(Vec::new());
         }

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use doorward_clone::{CloneError, Copy, Difference, Interface, Settings};
 use doorward_model::Snapshot;
+use doorward_model::trial::NotTried;
 use doorward_plan::{Plan, StepId};
 use doorward_site::{Outcomes, Site};
 use doorward_trial::{Attempt, Lane, LaneError};
 
 use super::agent::copy_state;
-use super::link::{Link, LinkError};
+use super::link::{Link, LinkError, SHUT_LIMIT, unexpected};
 use super::wire::{Answer, Ask, Begin};
 use crate::state::program;
 
@@ -23,8 +24,6 @@ use crate::state::program;
 pub(crate) const KEEPER: &str = "trial-keeper";
 pub(crate) const AGENT: &str = "trial-agent";
 
-/// Packages are removed within this time; services that will not stop take theirs.
-const SHUT_LIMIT: Duration = Duration::from_mins(20);
 /// A part of the memory that is free, for all copies together; a copy's processes take theirs besides.
 const SHARE: u64 = 2;
 const LEAST_MEMORY: u64 = 64 << 20;
@@ -104,8 +103,9 @@ impl Kind {
         };
         if settings.memory < LEAST_MEMORY {
             anyhow::bail!(
-                "there is too little free memory for {} copies of this host: fewer --lanes, or --live, need less",
-                wanted.lanes
+                "a copy of this host could write {} MiB, and needs {} at least: fewer --lanes leave more for each, --copy-memory says how much, and --live needs none",
+                settings.memory >> 20,
+                LEAST_MEMORY >> 20
             );
         }
         let begin = Begin {
@@ -142,12 +142,9 @@ impl CopyLane {
     }
 
     /// Steps of a plan that cannot be tried in it, with the reason.
-    pub(super) fn look(&mut self, plan: &Plan) -> Result<Vec<(String, String)>, LaneError> {
-        let plan = doorward_plan::print(plan);
-        match self.change(&Ask::Look { plan })? {
-            Answer::Looked(found) => Ok(found),
-            other => Err(unexpected(&other)),
-        }
+    pub(super) fn look(&mut self, plan: &Plan) -> Result<Vec<NotTried>, LaneError> {
+        let stop = Arc::clone(&self.kind.stop);
+        self.booted()?.changer.look(plan, &stop)
     }
 
     /// Runs the tests on the copy as it is.
@@ -178,7 +175,12 @@ impl CopyLane {
             return Err(LaneError::Stopped);
         }
         if self.booted.is_none() {
-            let copy = Copy::boot(&self.kind.settings).map_err(|why| ended(&why))?;
+            let copy = Copy::boot(&self.kind.settings).map_err(|why| match why {
+                CloneError::Missing { .. } => LaneError::Ended(format!(
+                    "{why}; or try on a test server (--host) or on this host itself (--live)"
+                )),
+                other => ended(&other),
+            })?;
             self.booted = Some(Booted::enter(copy, &self.kind)?);
         }
         self.booted.as_mut().ok_or(LaneError::Stopped)
@@ -194,10 +196,7 @@ impl CopyLane {
     fn usable(&mut self, answer: Result<Answer, LinkError>) -> Result<Answer, LaneError> {
         answer.map_err(|error| {
             self.throw_away();
-            match error {
-                LinkError::Stopped => LaneError::Stopped,
-                other => LaneError::Ended(other.to_string()),
-            }
+            error.into()
         })
     }
 
@@ -213,16 +212,13 @@ impl CopyLane {
         if let Some(problem) = self.shut(plan, reboot)? {
             return Ok(Attempt { problem: Some(problem), ..Attempt::default() });
         }
-        let problem = if reboot {
-            self.reboot()?
+        if reboot {
+            if let Some(problem) = self.reboot()? {
+                return Ok(Attempt { problem: Some(problem), ..Attempt::default() });
+            }
         } else if self.kind.fresh {
             // What does not start is left to the tests, which say what that means.
-            self.fresh()?.filter(|_| false)
-        } else {
-            None
-        };
-        if problem.is_some() {
-            return Ok(Attempt { problem, ..Attempt::default() });
+            self.fresh()?;
         }
         let outcomes = self.test()?;
         Ok(Attempt { outcomes, ..Attempt::default() })
@@ -319,23 +315,13 @@ impl Booted {
         let start = |command| Link::start(command).map_err(|why| ended(&why));
         let mut changer = start(copy.inside(&[AGENT]))?;
         let tester = start(copy.beside(&[AGENT]))?;
-        match changer.ask(&Ask::Begin(kind.begin.clone()), SHUT_LIMIT, Some(&kind.stop)) {
-            Ok(Answer::Ready) => Ok(Self { changer, tester, copy, shut: BTreeSet::new() }),
-            Ok(other) => Err(unexpected(&other)),
-            Err(LinkError::Stopped) => Err(LaneError::Stopped),
-            Err(why) => Err(ended(&why)),
-        }
+        changer.begin(kind.begin.clone(), &kind.stop)?;
+        Ok(Self { changer, tester, copy, shut: BTreeSet::new() })
     }
 }
 
 fn ended(why: &dyn std::error::Error) -> LaneError {
     LaneError::Ended(why.to_string())
-}
-
-pub(super) fn unexpected(answer: &Answer) -> LaneError {
-    let text = format!("{answer:?}");
-    let short: String = text.chars().take(80).collect();
-    LaneError::Ended(format!("the agent of the trial answers something else: {short}"))
 }
 
 /// The host's interfaces with addresses that others can ask.

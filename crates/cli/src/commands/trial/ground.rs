@@ -1,14 +1,14 @@
 //! Where a plan is tried: what it takes to get ready there.
 
-use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use doorward_assess::Assessment;
-use doorward_model::trial::TrialPlace;
+use doorward_model::trial::{NotTried, PlaceDifference, TrialPlace};
 use doorward_model::{Snapshot, State};
 use doorward_plan::{Action, KeepReason, Plan};
 use doorward_site::{Outcomes, Settings, Site};
@@ -20,6 +20,7 @@ use super::link::Link;
 use super::wire::Begin;
 use super::{shown, visitors};
 use crate::args::TrialArgs;
+use crate::served;
 use crate::state::program;
 
 /// On a host that stays, one trial takes no longer, the site's tests aside; then everything comes back by itself.
@@ -29,7 +30,7 @@ const LONGEST_TRIAL: Duration = Duration::from_mins(10);
 pub(super) struct Ground {
     pub(super) place: TrialPlace,
     lanes: Lanes,
-    pub(super) differences: Vec<(String, String)>,
+    pub(super) differences: Vec<PlaceDifference>,
 }
 
 enum Lanes {
@@ -59,7 +60,11 @@ impl Ground {
             };
             let kind = Kind::new(snapshot, site, own, &wanted, Arc::clone(stop)).map_err(fails)?;
             let lanes = (0..args.lanes.get()).map(|_| CopyLane::new(kind.clone())).collect();
-            let differences = shown::elsewhere(snapshot);
+            let elsewhere = served::elsewhere(snapshot).into_iter().map(|(to, place)| PlaceDifference {
+                what: format!("{to} ({place})"),
+                how: "is another machine: a copy reaches nothing outside of itself".to_owned(),
+            });
+            let differences = elsewhere.collect();
             return Ok(Self { place: TrialPlace::Clone, lanes: Lanes::Copies(lanes), differences });
         }
         if args.lanes.get() > 1 {
@@ -90,7 +95,7 @@ impl Ground {
         &mut self,
         args: &TrialArgs,
         plan: &Plan,
-    ) -> Result<(Vec<Outcomes>, NotTried), LaneError> {
+    ) -> Result<(Vec<Outcomes>, Vec<NotTried>), LaneError> {
         let times = args.baseline.get();
         match &mut self.lanes {
             Lanes::Host(lane) => {
@@ -111,7 +116,7 @@ impl Ground {
                 for one in booted {
                     let (differences, took) = one?;
                     eprintln!("doorward: a copy is up after {:.1} s", took.as_secs_f64());
-                    for new in differences.into_iter().map(|d| (d.what, d.how)) {
+                    for new in differences.into_iter().map(|d| PlaceDifference { what: d.what, how: d.how }) {
                         if !self.differences.contains(&new) {
                             self.differences.push(new);
                         }
@@ -141,7 +146,7 @@ impl Ground {
         }
     }
 
-    pub(super) fn into_lanes(self) -> (Vec<Box<dyn Lane>>, Vec<(String, String)>) {
+    pub(super) fn into_lanes(self) -> (Vec<Box<dyn Lane>>, Vec<PlaceDifference>) {
         let lanes: Vec<Box<dyn Lane>> = match self.lanes {
             Lanes::Copies(lanes) => lanes.into_iter().map(|lane| Box::new(lane) as Box<dyn Lane>).collect(),
             Lanes::Host(lane) => vec![lane as Box<dyn Lane>],
@@ -149,9 +154,6 @@ impl Ground {
         (lanes, self.differences)
     }
 }
-
-/// Steps that cannot be tried, with the reason.
-pub(super) type NotTried = Vec<(String, String)>;
 
 /// The services that the site itself is made of, in an order in which they can be started: the role's, and before them
 /// what those need.
@@ -192,9 +194,8 @@ pub(super) fn longest(site: &Site, lanes: NonZeroUsize) -> Duration {
 
 /// The access logs to watch, and where the tests come from.
 fn watch(snapshot: &Snapshot) -> visitors::Watch {
-    let addresses = snapshot.host.interfaces.iter().flat_map(|interface| &interface.addresses);
-    let own: Vec<IpAddr> = addresses.filter_map(|a| a.split('/').next()?.parse().ok()).collect();
-    visitors::Watch::new(shown::access_logs(snapshot), own)
+    let logs = served::access_logs(snapshot).into_iter().map(PathBuf::from).collect();
+    visitors::Watch::new(logs, served::own_addresses(snapshot))
 }
 
 /// An agent on this host.

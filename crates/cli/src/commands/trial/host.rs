@@ -1,18 +1,15 @@
 //! Trials on a host that stays: this one, or another over ssh.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use doorward_model::trial::NotTried;
 use doorward_plan::Plan;
 use doorward_site::{Outcomes, Settings, Site};
 use doorward_trial::{Attempt, Lane, LaneError};
 
-use super::copies::unexpected;
-use super::link::{Link, LinkError};
+use super::link::{Link, LinkError, SHUT_LIMIT, unexpected};
 use super::wire::{Answer, Ask, Begin};
-
-/// Packages are not removed here; services that will not stop take their time.
-const LIMIT: Duration = Duration::from_mins(20);
 
 /// A host with an agent on it, tested from here.
 pub(super) struct HostLane {
@@ -33,23 +30,13 @@ impl HostLane {
         fresh: bool,
         watch: Option<super::visitors::Watch>,
     ) -> Result<Self, LaneError> {
-        match link.ask(&Ask::Begin(begin), LIMIT, Some(&settings.stop)) {
-            Ok(Answer::Ready) => Ok(Self { link, site, settings, fresh, watch }),
-            Ok(other) => Err(unexpected(&other)),
-            Err(LinkError::Stopped) => Err(LaneError::Stopped),
-            Err(why) => Err(LaneError::Ended(why.to_string())),
-        }
+        link.begin(begin, &settings.stop)?;
+        Ok(Self { link, site, settings, fresh, watch })
     }
 
     /// Steps of a plan that cannot be tried on it, with the reason.
-    pub(super) fn look(&mut self, plan: &Plan) -> Result<Vec<(String, String)>, LaneError> {
-        let plan = doorward_plan::print(plan);
-        match self.link.ask(&Ask::Look { plan }, LIMIT, Some(&self.settings.stop)) {
-            Ok(Answer::Looked(found)) => Ok(found),
-            Ok(other) => Err(unexpected(&other)),
-            Err(LinkError::Stopped) => Err(LaneError::Stopped),
-            Err(why) => Err(LaneError::Ended(why.to_string())),
-        }
+    pub(super) fn look(&mut self, plan: &Plan) -> Result<Vec<NotTried>, LaneError> {
+        self.link.look(plan, &self.settings.stop)
     }
 
     /// Runs the tests on the host as it is.
@@ -59,7 +46,7 @@ impl HostLane {
 
     /// Whatever else, everything is put back.
     fn change(&mut self, ask: &Ask) -> Result<Option<String>, LaneError> {
-        match self.link.ask(ask, LIMIT, None) {
+        match self.link.ask(ask, SHUT_LIMIT, None) {
             Ok(Answer::Shut { problem }) => Ok(problem),
             Ok(Answer::Restored { failures }) if failures.is_empty() => Ok(None),
             Ok(Answer::Restored { failures }) => Err(LaneError::NotRestored(failures.join("; "))),

@@ -8,12 +8,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::wire::{Answer, Ask, receive, send};
+use doorward_clone::lines::{receive, send};
+use doorward_model::trial::NotTried;
+use doorward_plan::Plan;
+use doorward_trial::LaneError;
+
+use super::wire::{Answer, Ask, Begin, LONGEST};
 
 /// How often it is looked whether somebody wants to stop.
 const TICK: Duration = Duration::from_millis(50);
 /// An agent that is let go puts everything back; packages take their time.
 const FAREWELL: Duration = Duration::from_mins(10);
+
+/// Shutting and putting back may take that long: packages, and services that will not stop, take their time.
+pub(super) const SHUT_LIMIT: Duration = Duration::from_mins(20);
+/// Characters of an answer that nobody asked for.
+const SHOWN: usize = 80;
 
 /// An agent that was started, and the line to it. Dropping it waits until the agent has put everything back.
 pub(super) struct Link {
@@ -38,6 +48,21 @@ pub(super) enum LinkError {
     Late(Duration),
 }
 
+impl From<LinkError> for LaneError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Stopped => Self::Stopped,
+            other => Self::Ended(other.to_string()),
+        }
+    }
+}
+
+/// An answer to something else.
+pub(super) fn unexpected(answer: &Answer) -> LaneError {
+    let short: String = format!("{answer:?}").chars().take(SHOWN).collect();
+    LaneError::Ended(format!("the agent of the trial answers something else: {short}"))
+}
+
 impl Link {
     /// Starts an agent.
     pub(super) fn start(mut command: Command) -> std::io::Result<Self> {
@@ -48,7 +73,7 @@ impl Link {
         if let Some(output) = child.stdout.take() {
             std::thread::spawn(move || {
                 let mut output = BufReader::new(output);
-                while let Ok(Some(answer)) = receive::<Answer>(&mut output) {
+                while let Ok(Some(answer)) = receive::<Answer>(&mut output, LONGEST) {
                     if sender.send(answer).is_err() {
                         return;
                     }
@@ -56,6 +81,22 @@ impl Link {
             });
         }
         Ok(Self { child, answers })
+    }
+
+    /// Tells the agent how to work.
+    pub(super) fn begin(&mut self, begin: Begin, stop: &Arc<AtomicBool>) -> Result<(), LaneError> {
+        match self.ask(&Ask::Begin(begin), SHUT_LIMIT, Some(stop))? {
+            Answer::Ready => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Asks which steps of a plan cannot be tried there.
+    pub(super) fn look(&mut self, plan: &Plan, stop: &Arc<AtomicBool>) -> Result<Vec<NotTried>, LaneError> {
+        match self.ask(&Ask::Look { plan: doorward_plan::print(plan) }, SHUT_LIMIT, Some(stop))? {
+            Answer::Looked(found) => Ok(found),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Asks, and waits for the answer: until somebody wants to stop, where `stop` is given.

@@ -1,10 +1,8 @@
 //! What people see of a trial: its progress, and what it proved.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use doorward_model::Snapshot;
 use doorward_model::site::TestExchange;
 use doorward_model::trial::{KeptStep, TrialPlace, TrialReport};
 use doorward_report::escape;
@@ -65,31 +63,6 @@ impl Observer for Told<'_> {
 /// So many copies, in words.
 pub(super) fn copies(count: usize) -> String {
     if count == 1 { "a copy of this host".to_owned() } else { format!("{count} copies of this host") }
-}
-
-/// What the web servers pass on to other machines.
-pub(super) fn elsewhere(snapshot: &Snapshot) -> Vec<(String, String)> {
-    let own: Vec<IpAddr> = snapshot
-        .host
-        .interfaces
-        .iter()
-        .flat_map(|interface| &interface.addresses)
-        .filter_map(|address| address.split('/').next()?.parse().ok())
-        .collect();
-    let upstreams = snapshot.web.iter().flat_map(|web| &web.upstreams);
-    let others = upstreams.filter_map(|upstream| {
-        let to: SocketAddr = upstream.target.parse().ok()?;
-        let is_here = to.ip().is_loopback() || to.ip().is_unspecified() || own.contains(&to.ip());
-        (!is_here).then(|| (format!("{} ({})", upstream.target, upstream.place), UNREACHED.to_owned()))
-    });
-    others.collect()
-}
-
-const UNREACHED: &str = "is another machine: a copy reaches nothing outside of itself";
-
-/// Where the web servers write who asked for what.
-pub(super) fn access_logs(snapshot: &Snapshot) -> Vec<PathBuf> {
-    snapshot.web.iter().flat_map(|web| &web.access_logs).map(PathBuf::from).collect()
 }
 
 /// What was proved, for people.

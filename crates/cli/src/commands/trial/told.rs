@@ -20,13 +20,13 @@ pub(super) struct Facts<'a> {
     pub(super) place: TrialPlace,
     pub(super) baseline: &'a Baseline,
     pub(super) proof: &'a Proof,
-    pub(super) not_tried: &'a [(String, String)],
-    pub(super) differences: &'a [(String, String)],
+    pub(super) not_tried: Vec<NotTried>,
+    pub(super) differences: Vec<PlaceDifference>,
     pub(super) coverage: Option<SiteCoverage>,
     pub(super) took: Duration,
 }
 
-pub(super) fn report(of: &Facts<'_>) -> TrialReport {
+pub(super) fn report(of: Facts<'_>) -> TrialReport {
     let (shut, unmissed): (Vec<&Proved>, Vec<&Proved>) =
         of.proof.proved.iter().partition(|proved| of.plan.step(&proved.step).is_some_and(Step::changes));
     let unmissed = unmissed.into_iter().map(|proved| UnmissedService {
@@ -46,9 +46,6 @@ pub(super) fn report(of: &Facts<'_>) -> TrialReport {
         false_fail_rate: measured.false_fail_rate,
         at_most: measured.at_most,
     };
-    let not_tried = |(step, why): &(String, String)| NotTried { step: step.clone(), why: why.clone() };
-    let difference =
-        |(what, how): &(String, String)| PlaceDifference { what: what.clone(), how: how.clone() };
     TrialReport {
         schema_version: TRIAL_VERSION,
         host: of.plan.host.name.clone(),
@@ -57,15 +54,15 @@ pub(super) fn report(of: &Facts<'_>) -> TrialReport {
         shut: shut.collect(),
         kept: of.proof.kept.iter().map(|kept| needed(of.plan, kept)).collect(),
         unmissed: unmissed.collect(),
-        not_tried: of.not_tried.iter().map(not_tried).collect(),
+        not_tried: of.not_tried,
         trials: of.proof.trials,
         bound_bits: of.proof.bound_bits,
         confirmed_by: of.proof.passed,
         as_applied: of.proof.as_applied,
         tests: of.baseline.tests.iter().map(test).collect(),
         baseline_runs: of.baseline.runs,
-        coverage: of.coverage.clone(),
-        differences: of.differences.iter().map(difference).collect(),
+        coverage: of.coverage,
+        differences: of.differences,
         seconds: of.took.as_secs_f64(),
     }
 }

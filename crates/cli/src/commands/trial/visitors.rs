@@ -1,6 +1,7 @@
 //! Watches the web servers' access logs while something is shut on a host that has visitors: when they begin to get errors
 //! of the server, the trial ends.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::net::IpAddr;
@@ -29,7 +30,7 @@ const USUAL: f64 = 0.02;
 pub(super) struct Watch {
     logs: Vec<PathBuf>,
     /// Where the tests come from: they are no visitors.
-    own: Vec<IpAddr>,
+    own: BTreeSet<IpAddr>,
     usual: f64,
 }
 
@@ -49,7 +50,7 @@ impl Count {
 
 impl Watch {
     /// What is usual is taken from the ends of the logs. Logs that cannot be read are left out.
-    pub(super) fn new(logs: Vec<PathBuf>, own: Vec<IpAddr>) -> Self {
+    pub(super) fn new(logs: Vec<PathBuf>, own: BTreeSet<IpAddr>) -> Self {
         let mut past = Count::default();
         for log in &logs {
             if let Ok((mut file, length)) = open(log)
@@ -140,7 +141,7 @@ fn open(log: &PathBuf) -> std::io::Result<(File, u64)> {
 }
 
 /// Counts whole lines that there are.
-fn count(log: &mut BufReader<File>, own: &[IpAddr], into: &mut Count) {
+fn count(log: &mut BufReader<File>, own: &BTreeSet<IpAddr>, into: &mut Count) {
     let mut line = Vec::new();
     while let Ok(length @ 1..) = log.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
         if line.last() != Some(&b'\n') && (length as u64) < LONGEST {

@@ -1,14 +1,13 @@
 //! What the one who leads a trial and the agent on the host that is tried tell each other: a line of JSON each. The agent
 //! puts everything back when the line breaks.
 
-use std::io::{self, BufRead, Read as _, Write};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use doorward_model::trial::NotTried;
 use doorward_site::Outcomes;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// What the agent is asked for.
@@ -65,7 +64,7 @@ pub(super) enum Answer {
     /// It is ready.
     Ready,
     /// Steps that cannot be tried here, with the reason.
-    Looked(Vec<(String, String)>),
+    Looked(Vec<NotTried>),
     /// Done or, with a reason, not; then everything is back.
     Shut {
         /// Why not, or what did not live on.
@@ -82,22 +81,5 @@ pub(super) enum Answer {
     Failed(String),
 }
 
-/// No line is longer: outcomes hold excerpts of answers.
-const LONGEST: u64 = 256 << 20;
-
-pub(super) fn send(to: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_vec(line)?;
-    text.push(b'\n');
-    to.write_all(&text)?;
-    to.flush()
-}
-
-/// The next line; none where the other side has ended.
-pub(super) fn receive<T: DeserializeOwned>(from: &mut impl BufRead) -> io::Result<Option<T>> {
-    let mut line = Vec::new();
-    from.take(LONGEST).read_until(b'\n', &mut line)?;
-    if line.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(serde_json::from_slice(&line)?))
-}
+/// No line is longer, in bytes: outcomes hold excerpts of answers.
+pub(super) const LONGEST: u64 = 256 << 20;
